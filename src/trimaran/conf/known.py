@@ -1,0 +1,74 @@
+"""What to say of a keyword that the table does not have where it stands.
+
+`keywords.tsv` lists every keyword of keepalived with its block, how common it is, and for
+obsolete ones what to write instead. So a keyword can be called not supported yet, obsolete or
+misplaced instead of unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from trimaran.conf.schema import Block, Entries
+from trimaran.conf.suggest import nearest_name
+from trimaran.conf.tokens import Word
+
+_TOP = "(top)"
+_MOST_PLACES = 3
+_TYPING_ERROR = 0.9
+"""So alike that a typing error is likelier than a wrong place: `interfaces` and `interface`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a keyword. `meant`: the keyword of the table that it may stand for."""
+
+    message: str
+    advice: str | None = None
+    meant: str | None = None
+
+
+@cache
+def known_keywords() -> Mapping[str, Mapping[str, str | None]]:
+    """keepalived's keywords: block → keyword → None, or what to write if it is obsolete."""
+    table = files("trimaran.conf").joinpath("keywords.tsv").read_text(encoding="utf-8")
+    blocks: dict[str, dict[str, str | None]] = {}
+    for row in table.splitlines()[1:]:
+        block, keyword, _, instead = row.split("\t")
+        blocks.setdefault(block, {})[keyword] = instead or None
+    return blocks
+
+
+def judge(word: Word, block: Block | Entries[object]) -> Verdict:
+    """Say why a keyword is not one of this block's."""
+    text = word.text
+    here = known_keywords().get(block.path, {})
+    if text in here:
+        if instead := here[text]:
+            return Verdict(f"'{text}' is obsolete", instead)
+        return Verdict(f"not supported yet: '{text}'")
+    names = (*here, *block.by_name)
+    places = _places(text)
+    if places and not nearest_name(text, names, _TYPING_ERROR):
+        where = "at the top level" if block.path == _TOP else f"in {_last(block.path)}"
+        return Verdict(f"'{text}' does not belong {where}", f"it belongs {' or '.join(places)}")
+    near = nearest_name(text, names)
+    advice = f"did you mean '{near}'?" if near else None
+    if isinstance(block, Entries):
+        options = " and ".join(f"'{option.form(option.name)}'" for option in block.options)
+        entry = f"write one entry a line; its options are {options}"
+        return Verdict(f"unknown option '{text}'", advice or entry)
+    meant = near if near in block.by_name else None
+    return Verdict(f"unknown keyword '{text}'", advice, meant)
+
+
+def _places(text: str) -> list[str]:
+    """Where keepalived has this keyword, the most usual first."""
+    blocks = [block for block, words in known_keywords().items() if words.get(text, "") is None]
+    places = ["at the top level" if block == _TOP else f"in {_last(block)}" for block in blocks]
+    return list(dict.fromkeys(places))[:_MOST_PLACES]
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -1,0 +1,256 @@
+"""The kinds of arguments that keywords take: text to typed values, or a reason why not."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import Generic
+
+from trimaran.conf.schema import Arguments, OtherKind, Rejected, T
+from trimaran.conf.suggest import nearest_name
+from trimaran.conf.tokens import Word
+from trimaran.model.duration import SECOND
+
+Endpoint = tuple[IPv4Address, int]
+UINT32 = 2**32 - 1
+_LONGEST_INTERFACE_NAME = 15
+"""IFNAMSIZ - 1; address labels have the same limit."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """No argument: the keyword alone says it."""
+
+    usage: str = ""
+
+    def read(self, arguments: Arguments) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Text:
+    """One word, taken as it is."""
+
+    usage: str = "TEXT"
+
+    def read(self, arguments: Arguments) -> str:
+        word = arguments.take(self.usage)
+        if not word.text:
+            raise Rejected(word, f"'{arguments.keyword.text}' needs a value that is not empty")
+        return word.text
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number within bounds."""
+
+    minimum: int
+    maximum: int
+
+    @property
+    def usage(self) -> str:
+        return f"NUMBER ({self.minimum}-{self.maximum})"
+
+    def read(self, arguments: Arguments) -> int:
+        word = arguments.take(self.usage)
+        return integer(arguments.keyword.text, word, self.minimum, self.maximum)
+
+
+def integer(name: str, word: Word, minimum: int, maximum: int) -> int:
+    """The number that a word is, within bounds; `name` says what of."""
+    text = word.text
+    advice = f"write a number from {minimum} to {maximum}"
+    if not re.fullmatch(r"-?[0-9]+", text):
+        raise Rejected(word, f"{name} '{text}' is not a whole number", advice)
+    # Python refuses to convert thousands of digits; no bound has more than ten.
+    value = int(text) if len(text) < 20 else None
+    if value is None or not minimum <= value <= maximum:
+        raise Rejected(word, f"{name} {text} is out of range", advice)
+    return value
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """A decimal number of seconds, read as nanoseconds; the bounds are in nanoseconds."""
+
+    minimum: int
+    maximum: int
+    decimals: int = 6
+
+    @property
+    def usage(self) -> str:
+        return f"SECONDS ({seconds(self.minimum)}-{seconds(self.maximum)})"
+
+    def read(self, arguments: Arguments) -> int:
+        word = arguments.take(self.usage)
+        name, text = arguments.keyword.text, word.text
+        form = re.fullmatch(r"([0-9]*)(?:\.([0-9]*))?", text)
+        whole, fraction = (form[1], form[2] or "") if form else ("", "")
+        kind = "seconds" if self.decimals else "whole seconds"
+        advice = f"write {kind} from {seconds(self.minimum)} to {seconds(self.maximum)}"
+        if not whole and not fraction:
+            raise Rejected(word, f"{name} '{text}' is not a number of seconds", advice)
+        if len(fraction) > self.decimals:
+            allowed = f"at most {self.decimals} decimals" if self.decimals else "no decimals"
+            raise Rejected(word, f"{name} {text} has too many decimals: {allowed}", advice)
+        value = int(whole or "0") * SECOND + int(fraction.ljust(9, "0")) if len(whole) < 20 else -1
+        if not self.minimum <= value <= self.maximum:
+            raise Rejected(word, f"{name} {text} is out of range", advice)
+        return value
+
+
+def seconds(nanoseconds: int) -> str:
+    """Nanoseconds as decimal seconds: `1`, `0.01`."""
+    whole, fraction = divmod(nanoseconds, SECOND)
+    return f"{whole}.{fraction:09}".rstrip("0") if fraction else str(whole)
+
+
+@dataclass(frozen=True)
+class Choice(Generic[T]):
+    """One of a set of words. `later`: words of keepalived that are not supported yet."""
+
+    values: Mapping[str, T]
+    later: tuple[str, ...] = ()
+    any_case: bool = False
+
+    @property
+    def usage(self) -> str:
+        return "|".join(self.values)
+
+    def read(self, arguments: Arguments) -> T:
+        word = arguments.take(self.usage)
+        name, text = arguments.keyword.text, word.text
+        said = text.upper() if self.any_case else text
+        if said in self.values:
+            return self.values[said]
+        write = " or ".join(f"'{name} {value}'" for value in self.values)
+        if said in self.later:
+            raise Rejected(word, f"not supported yet: {name} {said}", f"write {write}")
+        near = nearest_name(text, (*self.values, *self.later))
+        advice = f"did you mean '{near}'?" if near else f"write {write}"
+        raise Rejected(word, f"'{text}' is not a value of {name}", advice)
+
+
+@dataclass(frozen=True)
+class InterfaceName:
+    """A name that the kernel takes for an interface; whether it exists is not asked here."""
+
+    usage: str = "INTERFACE"
+
+    def read(self, arguments: Arguments) -> str:
+        word = arguments.take(self.usage)
+        text = word.text
+        if len(text.encode()) > _LONGEST_INTERFACE_NAME:
+            raise Rejected(
+                word,
+                f"interface name '{text}' is too long",
+                f"names have at most {_LONGEST_INTERFACE_NAME} characters",
+            )
+        if text in ("", ".", "..") or re.search(r"[/:\s]", text):
+            raise Rejected(word, f"'{text}' is not a name of an interface")
+        return text
+
+
+@dataclass(frozen=True)
+class Label:
+    """An address label. That it starts with its device's name is checked with the device."""
+
+    usage: str = "LABEL"
+
+    def read(self, arguments: Arguments) -> str:
+        word = arguments.take(self.usage)
+        if len(word.text.encode()) > _LONGEST_INTERFACE_NAME:
+            raise Rejected(
+                word,
+                f"label '{word.text}' is too long",
+                f"labels have at most {_LONGEST_INTERFACE_NAME} characters",
+            )
+        return word.text
+
+
+@dataclass(frozen=True)
+class Address:
+    """An IPv4 address of one host."""
+
+    usage: str = "ADDRESS"
+
+    def read(self, arguments: Arguments) -> IPv4Address:
+        word = arguments.take(self.usage)
+        try:
+            return host_address(word, IPv4Address(word.text))
+        except AddressValueError:
+            raise not_an_address(word, "write an IPv4 address such as 192.168.1.201") from None
+
+
+@dataclass(frozen=True)
+class AddressAndPort:
+    """`ADDRESS PORT`. `without_port`: what to say if there is no port."""
+
+    without_port: str
+    advice: str
+    usage: str = "ADDRESS PORT"
+
+    def read(self, arguments: Arguments) -> Endpoint:
+        first = arguments.peek()
+        if first and first.text in ("fwmark", "group"):
+            raise OtherKind(
+                first,
+                f"not supported yet: {arguments.keyword.text} {first.text}",
+                f"write '{arguments.keyword.text} {self.usage}'",
+            )
+        address = Address().read(arguments)
+        word = arguments.peek()
+        if word is None or word.text == "0":
+            assert first is not None
+            raise Rejected(word or first, self.without_port, self.advice)
+        return address, integer("port", arguments.take("PORT"), 1, 65535)
+
+
+@dataclass(frozen=True)
+class AddressAndPrefix:
+    """`ADDRESS/LENGTH`. keepalived takes /32 for a missing length, which is seldom meant."""
+
+    usage: str = "ADDRESS/LENGTH"
+
+    def read(self, arguments: Arguments) -> IPv4Interface:
+        word = arguments.take(self.usage)
+        text = word.text
+        address, slash, length = text.partition("/")
+        try:
+            host = host_address(word, IPv4Address(address))
+        except AddressValueError:
+            raise not_an_address(word, "write it as 192.168.1.10/24") from None
+        if not slash:
+            raise Rejected(
+                word,
+                f"'{text}' has no prefix length",
+                f"write {text}/24 (the length of its network) or {text}/32",
+            )
+        if not re.fullmatch(r"[0-9]{1,2}", length) or not 1 <= int(length) <= 32:
+            raise Rejected(
+                word, f"prefix length '{length}' is out of range", "write a number from 1 to 32"
+            )
+        return IPv4Interface((host, int(length)))
+
+
+def host_address(word: Word, address: IPv4Address) -> IPv4Address:
+    """The address, if one host can have it."""
+    if address.is_multicast or address.is_unspecified or address == IPv4Address(UINT32):
+        raise Rejected(word, f"'{address}' is not an address of a host", "write a unicast address")
+    return address
+
+
+def not_an_address(word: Word, advice: str) -> Rejected:
+    """Why a word is not an IPv4 address."""
+    if is_ipv6(word.text):
+        return Rejected(word, f"not supported yet: IPv6 ({word.text})")
+    return Rejected(word, f"'{word.text}' is not an IPv4 address", advice)
+
+
+def is_ipv6(text: str) -> bool:
+    """Whether a text is an IPv6 address, with or without a prefix length."""
+    try:
+        IPv6Interface(text) if "/" in text else IPv6Address(text)
+    except ValueError:
+        return False
+    return True
