@@ -1,0 +1,96 @@
+"""What a machine asks to be done. To be carried out in the order given, which matters:
+
+* A new master advertises first, so that other candidates stop their timers; then it adds the
+  addresses; then it announces them, for an announcement of an absent address would draw
+  traffic that nobody takes.
+* A leaving master says so (priority 0) before it removes the addresses.
+* Reports come last: logging never delays the wire.
+
+Adding what is there and removing what is not are no errors.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+
+from trimaran.model.address import VirtualAddress
+from trimaran.vrrp.packet import Advertisement
+
+
+class State(StrEnum):
+    """States of a virtual router: RFC 9568, 6.4, and keepalived's FAULT and STOP."""
+
+    INIT = "INIT"
+    BACKUP = "BACKUP"
+    MASTER = "MASTER"
+    FAULT = "FAULT"
+    STOP = "STOP"
+
+
+@dataclass(frozen=True, slots=True)
+class SendAdvertisement:
+    """Multicast this advertisement from `source`, the interface's primary address."""
+
+    advertisement: Advertisement
+    source: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class AddAddresses:
+    """Put these addresses on their devices."""
+
+    addresses: tuple[VirtualAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAddresses:
+    """Take these addresses off their devices."""
+
+    addresses: tuple[VirtualAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Send `repeat` gratuitous ARP packets for each of these addresses, now."""
+
+    addresses: tuple[VirtualAddress, ...]
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The state changed, for the reason given: a line for the log."""
+
+    old: State
+    new: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityChanged:
+    """The effective priority changed: a line for the log."""
+
+    old: int
+    new: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Something an operator should look at, said once per kind until reconfigured."""
+
+    text: str
+
+
+Action = (
+    SendAdvertisement
+    | AddAddresses
+    | RemoveAddresses
+    | Announce
+    | StateChanged
+    | PriorityChanged
+    | Warn
+)
+
+REPORTS = (StateChanged, PriorityChanged, Warn)
+"""The actions that only tell; they change nothing."""

@@ -1,0 +1,77 @@
+"""What happens to a virtual router. Besides these, `packet.Received` and `packet.Discarded`."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from trimaran.model.router import VirtualRouter
+from trimaran.vrrp.packet import Discarded, Received
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The virtual router shall take part from now on. What is known of interfaces comes first.
+
+    `was_master`: an earlier life of this machine was master a moment ago, shorter than any
+    backup's master-down interval. It goes on as master then.
+    """
+
+    was_master: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceUp:
+    """Its interface is up and has this primary address; also says that the address changed."""
+
+    primary: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceDown:
+    """Its interface is gone, down or without an IPv4 address; `reason` says which."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedChanged:
+    """These of the interfaces that it watches (`tracking.watched`) are down now, no others."""
+
+    down: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerExpired:
+    """The machine's deadline has come. Too early is harmless."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressMissing:
+    """Somebody else removed this virtual address from its device."""
+
+    address: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The configuration has changed to this. Interface and VRID stay the same."""
+
+    router: VirtualRouter
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """The virtual router shall leave. Nothing that comes after has any effect."""
+
+
+Event = (
+    Started
+    | InterfaceUp
+    | InterfaceDown
+    | TrackedChanged
+    | Received
+    | Discarded
+    | TimerExpired
+    | AddressMissing
+    | Reconfigured
+    | Shutdown
+)

@@ -1,0 +1,26 @@
+"""What can be seen of a virtual router from outside."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from trimaran.vrrp.actions import State
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A snapshot of one machine. Instants and durations in nanoseconds of the machine's clock.
+
+    `priority` is the effective one. `master` is who is master as far as known: this router's own
+    primary address, or the sender of the last advertisement that was accepted. `interval` is the
+    master's. `adverts_received` counts the valid ones, `discarded` the others by reason.
+    """
+
+    state: State
+    since: int
+    priority: int
+    master: IPv4Address | None
+    interval: int
+    transitions: int
+    adverts_sent: int
+    adverts_received: int
+    discarded: dict[str, int]
