@@ -1,0 +1,135 @@
+"""Where packets to a host leave, and the MAC address of the next hop.
+
+The kernel does the resolving. Since Linux 5.16 it also keeps an entry fresh by itself
+(NTF_EXT_MANAGED, made for load balancers in XDP); before, the request is for one resolution
+(NTF_USE) and is to be repeated. Either way changes arrive by `watch`.
+"""
+
+import errno
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from socket import AF_INET
+from typing import Any
+
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from trimaran.net.errors import NetError, explain
+from trimaran.net.events import NEIGHBOURS, follow, unhurried
+
+_RTN_UNICAST, _RTN_LOCAL = 1, 2
+_NTF_USE = 0x01
+_NTF_EXT_MANAGED = 0x01
+_NUD_UNRESOLVED = 0x01 | 0x20  # INCOMPLETE, FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How the kernel reaches a host. `next_hop` is the host itself if it is on the link.
+
+    `local`: the host is this one. `mtu` is the route's, else the interface's.
+    """
+
+    ifindex: int
+    next_hop: IPv4Address
+    source: IPv4Address
+    mtu: int
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An entry of the neighbour table. `mac` None: not known (yet, or any more)."""
+
+    ifindex: int
+    address: IPv4Address
+    mac: bytes | None
+
+
+async def route_to(ipr: AsyncIPRoute, destination: IPv4Address) -> Route:
+    """Ask the kernel's routing tables. Raises NetError, if there is no way in particular."""
+    try:
+        (message,) = await ipr.route("get", dst=str(destination))
+        (link,) = await ipr.link("get", index=message.get_attr("RTA_OIF"))
+    except NetlinkError as error:
+        raise NetError(f"cannot reach {destination}: {explain(error.code)}") from error
+    if message["type"] not in (_RTN_UNICAST, _RTN_LOCAL):
+        raise NetError(f"cannot reach {destination}: not the address of one host")
+    if message.get_attr("RTA_VIA") is not None:
+        raise NetError(f"cannot reach {destination}: its route has an IPv6 next hop")
+    metrics = message.get_attr("RTA_METRICS")
+    mtu = metrics.get_attr("RTAX_MTU") if metrics is not None else None
+    return Route(
+        ifindex=message.get_attr("RTA_OIF"),
+        next_hop=IPv4Address(message.get_attr("RTA_GATEWAY") or destination),
+        source=IPv4Address(message.get_attr("RTA_PREFSRC")),
+        mtu=mtu or link.get_attr("IFLA_MTU"),
+        local=message["type"] == _RTN_LOCAL,
+    )
+
+
+async def resolve(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> None:
+    """Have the kernel find out a neighbour's MAC, and keep it fresh. Raises NetError."""
+    await _use(ipr, ifindex, address, flags_ext=_NTF_EXT_MANAGED)
+
+
+async def release(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> None:
+    """Leave a neighbour to the kernel's usual ageing again. Raises NetError."""
+    await _use(ipr, ifindex, address)
+
+
+async def lookup(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> bytes | None:
+    """The MAC address of a neighbour as far as the kernel knows it. Raises NetError."""
+    try:
+        (message,) = await ipr.neigh("get", ifindex=ifindex, dst=str(address))
+    except NetlinkError as error:
+        if error.code == errno.ENOENT:
+            return None
+        raise NetError(f"cannot look {address} up: {explain(error.code)}") from error
+    return _mac(message)
+
+
+async def neighbours(ipr: AsyncIPRoute) -> dict[tuple[int, IPv4Address], Neighbour]:
+    """All IPv4 neighbours whose MAC address is known, by interface and address."""
+    table: dict[tuple[int, IPv4Address], Neighbour] = {}
+    async for message in unhurried(await ipr.neigh("dump", family=AF_INET)):
+        _apply(table, message)
+    return table
+
+
+async def watch(ipr: AsyncIPRoute) -> AsyncIterator[Neighbour]:
+    """Every resolved neighbour there is, then every change of a MAC address, for ever."""
+    async for before, after in follow(NEIGHBOURS, lambda: neighbours(ipr), _apply):
+        if after is not None:
+            yield after
+        elif before is not None:
+            yield Neighbour(before.ifindex, before.address, None)
+
+
+def _apply(table: dict[tuple[int, IPv4Address], Neighbour], message: Any) -> None:
+    if message["family"] != AF_INET:
+        return
+    ifindex, address = message["ifindex"], IPv4Address(message.get_attr("NDA_DST"))
+    mac = _mac(message) if message["event"] == "RTM_NEWNEIGH" else None
+    if mac is None:
+        table.pop((ifindex, address), None)
+    else:
+        table[ifindex, address] = Neighbour(ifindex, address, mac)
+
+
+def _mac(message: Any) -> bytes | None:
+    text = message.get_attr("NDA_LLADDR")
+    if text is None or message["state"] & _NUD_UNRESOLVED:
+        return None
+    return bytes.fromhex(text.replace(":", ""))
+
+
+async def _use(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address, **extra: int) -> None:
+    """Create the entry if need be and probe it; its state and MAC stay as they are."""
+    try:
+        await ipr.neigh(
+            "replace", ifindex=ifindex, dst=str(address), state=0, flags=_NTF_USE, **extra
+        )
+    except NetlinkError as error:
+        raise NetError(f"cannot resolve {address}: {explain(error.code)}") from error
