@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* The connection table: set-associative, two candidate buckets a flow, shared by all CPUs.
+ *
+ * Why it is right under concurrency:
+ *  - A slot changes hands by a compare-and-exchange of `control` to PHASE_BUSY, gets its key, and
+ *    is published by an exchange. Whoever succeeds in replacing a live control word by another
+ *    flow's, or by 0, takes the old flow out of its destination's counters; nobody else does.
+ *  - A state change is a compare-and-exchange too; the loser looks again.
+ *  - Two CPUs may enter the same flow into two slots. Each looks for the other after publishing
+ *    (the exchange is a full barrier, so at least one sees it), and the entry in the later slot
+ *    is removed.
+ *  - An expired entry is free for the packet path; the sweep, once a second, clears it. */
+#pragma once
+#include "counters.h"
+#include "parse.h"
+
+#define PHASE_BUSY 1ull
+#define PHASE_LIVE 2ull
+#define ATTEMPTS 4	/* against other CPUs, before a packet is dropped */
+
+#define load(word) (*(volatile typeof(word) *)&(word))
+
+struct neighbourhood {
+	struct bucket *bucket[2];
+	__u32 hash;
+};
+
+static __always_inline __u32 now_in_ticks(void)
+{
+	return bpf_jiffies64() * live.tick_multiplier >> 24;
+}
+
+static __always_inline __u64 control_word(__u32 state, __u32 destination, __u32 expires)
+{
+	return PHASE_LIVE << 60 | (__u64)state << 56 | (__u64)destination << 32 | expires;
+}
+
+static __always_inline __u32 phase_of(__u64 control) { return control >> 60; }
+static __always_inline __u32 state_of(__u64 control) { return control >> 56 & (STATES - 1); }
+static __always_inline __u32 destination_of(__u64 control) { return control >> 32 & 0xffffff; }
+
+static __always_inline int has_expired(__u64 control, __u32 now)
+{
+	return (__s32)((__u32)control - now) <= 0;
+}
+
+static __always_inline int is_current(__u64 control, __u32 now)
+{
+	return phase_of(control) == PHASE_LIVE && !has_expired(control, now);
+}
+
+static __always_inline __u64 exchange(__u64 *word, __u64 old, __u64 new)
+{
+	return __sync_val_compare_and_swap(word, old, new);
+}
+
+/* Where a flow may be. False only to satisfy the verifier. */
+static __always_inline int find_neighbourhood(const struct packet *p, struct neighbourhood *n)
+{
+	__u64 x = (p->addresses ^ live.hash_seed) * 0x9E3779B97F4A7C15ull;
+
+	x ^= x >> 32;
+	x = (x ^ p->transport) * 0xD6E8FEB86659FD93ull;
+	n->hash = x >> 32;
+
+	__u32 first = n->hash & bucket_mask, second = (x ^ x >> 29) & bucket_mask;
+
+	if (second == first)
+		second ^= 1;
+	n->bucket[0] = bpf_map_lookup_elem(&flows, &first);
+	n->bucket[1] = bpf_map_lookup_elem(&flows, &second);
+	return n->bucket[0] && n->bucket[1];
+}
+
+/* The key is compared again after reading `control`: x86 reads in order, so a slot that changed
+ * hands in between does not match twice. */
+static __always_inline struct flow *find_in(struct bucket *bucket, const struct packet *p,
+					    __u32 now, __u64 *control)
+{
+#pragma unroll
+	for (int i = 0; i < SLOTS; i++) {
+		struct flow *f = &bucket->flow[i];
+
+		if (load(f->addresses) != p->addresses || load(f->transport) != p->transport)
+			continue;
+		*control = load(f->control);
+		if (is_current(*control, now) && load(f->addresses) == p->addresses &&
+		    load(f->transport) == p->transport)
+			return f;
+	}
+	return 0;
+}
+
+static __always_inline struct flow *find_flow(struct neighbourhood *n, const struct packet *p,
+					      __u32 now, __u64 *control)
+{
+	struct flow *f = find_in(n->bucket[0], p, now, control);
+
+	return f ? f : find_in(n->bucket[1], p, now, control);
+}
+
+/* Accounts for an entry that the caller has just taken away. */
+static __always_inline void forget(__u64 control, __u32 cpu)
+{
+	struct counters *c = counters_of(cpu, destination_of(control));
+
+	if (phase_of(control) != PHASE_LIVE || !c)
+		return;
+	c->total--;
+	c->active -= active_connection[state_of(control)];
+}
+
+/* How readily a slot is given up: lower first; 0 is free, ~0 never. Half-open connections go
+ * before closing ones, the oldest first, and established ones never: a flood of SYNs costs
+ * established clients nothing. */
+static __always_inline __u64 reluctance(__u64 control, __u32 now)
+{
+	__u32 rank;
+
+	if (!control)
+		return 0;
+	if (phase_of(control) != PHASE_LIVE)
+		return ~0ull;
+	if (has_expired(control, now))
+		return 0;
+	rank = eviction_rank[state_of(control)];
+	return rank ? (__u64)rank << 32 | ((__u32)control - now) : ~0ull;
+}
+
+#define NO_ROOM (2 * SLOTS)
+
+struct room {
+	__u64 reluctance;
+	__u32 slot;
+	__u32 free;		/* slots of the bucket */
+};
+
+static __always_inline struct room find_room_in(struct bucket *bucket, __u32 now)
+{
+	struct room room = {.reluctance = ~0ull};
+
+#pragma unroll
+	for (int i = 0; i < SLOTS; i++) {
+		__u64 r = reluctance(load(bucket->flow[i].control), now);
+
+		room.free += !r;
+		if (r < room.reluctance) {
+			room.reluctance = r;
+			room.slot = i;
+		}
+	}
+	return room;
+}
+
+/* The slot of the neighbourhood that a new flow would take, or NO_ROOM when it is full of flows
+ * that must not be given up. The first two flows go to their first bucket at once, for look-ups then
+ * end there; after that the emptier one is taken. At capacity (half of the slots) 4 flows in
+ * 100,000 so find no room, and one in five is found in its second bucket only.
+ * Not static, so that the verifier's many ways through it are walked once. */
+__noinline __u32 find_room(struct bucket *first, struct bucket *second, __u32 now)
+{
+	struct room one, two;
+
+	if (!first || !second)
+		return NO_ROOM;
+	one = find_room_in(first, now);
+	if (one.free >= SLOTS - 1)
+		return one.slot;
+	two = find_room_in(second, now);
+	if (two.free > one.free || (!one.free && two.reluctance < one.reluctance))
+		return SLOTS + two.slot;
+	return ~one.reluctance ? one.slot : NO_ROOM;
+}
+
+/* Takes the slot from its present owner. */
+static __always_inline int claim(struct flow *f, __u64 control, __u32 now, __u32 cpu)
+{
+	if (exchange(&f->control, control, PHASE_BUSY << 60) != control)
+		return 0;
+	forget(control, cpu);
+	return 1;
+}
+
+/* Fills a claimed slot. */
+static __always_inline void publish(struct flow *f, const struct packet *p, __u64 control)
+{
+	*(volatile __u64 *)&f->addresses = p->addresses;
+	*(volatile __u64 *)&f->transport = p->transport;
+	__sync_lock_test_and_set(&f->control, control);
+}
+
+/* Removes double entries of the flow just published, the later slot's; true if ours stays. */
+static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __u64 mine_control,
+				  const struct packet *p, __u32 now, __u32 cpu)
+{
+	int passed = 0;
+
+#pragma unroll
+	for (int k = 0; k < 2 * SLOTS; k++) {
+		struct flow *f = &n->bucket[k / SLOTS]->flow[k % SLOTS];
+		__u64 c;
+
+		if (f == mine) {
+			passed = 1;
+			continue;
+		}
+		if (load(f->addresses) != p->addresses || load(f->transport) != p->transport)
+			continue;
+		c = load(f->control);
+		if (!is_current(c, now))
+			continue;
+		if (!passed) {
+			if (exchange(&mine->control, mine_control, 0) == mine_control)
+				forget(mine_control, cpu);
+			return 0;
+		}
+		if (exchange(&f->control, c, 0) == c)
+			forget(c, cpu);
+	}
+	return 1;
+}
+
+/* While a bucket overflows, flows without an entry are forwarded by hash: see forward_hashed. */
+static __always_inline void mark_overflow(struct neighbourhood *n, __u32 now)
+{
+	n->bucket[0]->flow[0].overflow = now + live.lifetime[1] + 1ull;
+}
+
+static __always_inline int overflows(struct neighbourhood *n, __u32 now)
+{
+	__u32 until = n->bucket[0]->flow[0].overflow;
+
+	return until && (__s32)(until - now) > 0;
+}

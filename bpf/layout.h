@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What the program and user space share. dataplane/xdp/layout.py declares the same with numpy;
+ * the loader compares the two through this object's BTF and refuses to start on a difference.
+ * Addresses and ports are as on the wire, everything else in host order. */
+#pragma once
+#include <linux/types.h>
+
+#define SLOTS 4			/* flows a bucket: 128 bytes, two adjacent cache lines */
+#define STATES 16		/* TCP's eleven, UDP, spare */
+#define STATE_NONE 0
+#define STATE_UDP 11
+#define HELD_BUCKETS 1024	/* of virtual addresses, by hash */
+#define HELD_SLOTS 16		/* one cache line */
+#define INTERFACES 1024		/* by ifindex modulo this */
+#define TICKS_PER_SECOND 16	/* unit of expiry stamps */
+#define EVENTS 16
+
+/* An IPv4 connection. `control` holds all that changes, so that a transition is one
+ * compare-and-exchange and exactly one CPU accounts for it:
+ *   bits 0-31 expiry (ticks), 32-55 destination, 56-59 state, 60-63 phase. */
+struct flow {
+	__u64 addresses;	/* client, virtual */
+	__u64 transport;	/* client port, virtual port, protocol */
+	__u64 control;
+	__u64 overflow;		/* slot 0 of a bucket: until when (ticks) it may miss flows */
+};
+
+struct bucket {
+	struct flow flow[SLOTS];
+};
+
+/* A virtual service. `rotation` is switched by one store: a list of members and the place in it
+ *   bits 0-19 cursor (1 + index of the last chosen, 0: none yet), 20-39 length,
+ *   40-63 first member. */
+struct service {
+	__u64 rotation;
+	__u32 address;
+	__u16 port;
+	__u8 protocol;
+	__u8 configured;
+	__u32 scheduler;
+	__u32 reserved[11];
+};
+
+struct service_key {
+	__u32 address;
+	__u16 port;
+	__u8 protocol;
+	__u8 zero;
+};
+
+struct member {
+	__u32 destination;
+	__u32 weight;
+};
+
+#define DESTINATION_CONFIGURED 1	/* in its service; without: in the trash, packets dropped */
+#define DESTINATION_RESOLVED 2		/* its MAC address is known: new connections may go there */
+#define DESTINATION_REACHABLE 4		/* its MAC address was once known */
+#define DESTINATION_LOCAL 8		/* the director itself */
+#define DESTINATION_USED 128		/* this record is taken (for user space) */
+
+struct destination {
+	__u8 mac[6];
+	__u8 source_mac[6];
+	__u32 interface;
+	__u32 mtu;
+	__u32 flags;
+	__u32 address;
+	__u16 port;
+	__u8 protocol;
+	__u8 forwarding;
+	__u32 virtual_address;
+	__u16 virtual_port;
+	__u16 reserved1;
+	__u32 weight;
+	__u32 service;
+	__u32 reserved2[4];
+};
+
+/* One CPU's share of a destination's counters; the sums over the CPUs count.
+ * Only this CPU's packet path writes here, so plain additions lose nothing. */
+struct counters {
+	__u64 connections;
+	__u64 packets;
+	__u64 bytes;
+	__u64 active;		/* ActiveConn */
+	__u64 total;		/* ActiveConn + InActConn */
+	__u64 reserved[3];
+};
+
+enum event {
+	EVENT_HASHED,			/* packet forwarded by hash: no room for an entry */
+	EVENT_EVICTED,			/* live entry given up for a new flow */
+	EVENT_NO_DESTINATION,		/* nobody to schedule to */
+	EVENT_DESTINATION_REMOVED,	/* packet of a flow whose destination is gone: dropped */
+	EVENT_UNRESOLVED,		/* MAC address of the destination unknown: dropped */
+	EVENT_CHECKSUM_OFFLOADED,	/* sender left the checksum to hardware there is none of */
+	EVENT_FRAGMENT,			/* first fragment for a service: dropped */
+	EVENT_TTL_EXCEEDED,
+	EVENT_TOO_BIG,
+	EVENT_ICMP_SENT,
+	EVENT_ICMP_SUPPRESSED,		/* by the rate limit */
+	EVENT_CONTENTION,		/* another CPU won every time: packet dropped */
+};
+
+struct events {
+	__u64 count[EVENTS];
+};
+
+/* A network interface that the program is attached to. */
+struct interface {
+	__u64 mac;		/* as the first six bytes of a frame; 0: any */
+	__u32 index;
+	__u32 mtu;
+	__u32 verify_checksums;	/* senders may leave checksums to be filled in (veth) */
+	__u32 never_tx;		/* XDP_TX may get stuck: send by redirection (veth) */
+};
+
+struct icmp_budget {
+	__u32 tick;
+	__u32 tokens;		/* in 1/TICKS_PER_SECOND of a message */
+};
+
+/* What user space changes while the program runs, each with one store. */
+struct live {
+	__u64 version;			/* hash of this layout and its sizes */
+	__u64 tick_multiplier;		/* ticks = jiffies * this >> 24 */
+	__u64 hash_seed;
+	__u64 clock;			/* what the clock showed, in 1/256 ticks ... */
+	__u64 clock_time;		/* ... at this ktime (ns), at the last sweep */
+	__u32 services;			/* how many are configured */
+	__u32 icmp_per_second;
+	__u32 lifetime[STATES];		/* ticks that an entry lives after a packet */
+	__u64 reserved;
+	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */
+	struct interface interfaces[INTERFACES];
+};
+
+/* User space's own: what a destination's or service's counters started from, and rates. */
+struct ledger {
+	__s64 base[5];
+	__s64 last[5];
+	__s64 average[5];
+	__s64 reserved;
+};
+
+struct sweep {
+	__u32 first;		/* bucket to start with */
+	__u32 buckets;
+	__u32 expired;		/* out */
+	__u32 flows;		/* out: live ones seen */
+};
+
+struct clock_reading {
+	__u64 jiffies;
+	__u64 time;
+};

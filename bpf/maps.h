@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* The maps, and the constants that the loader writes before the program is loaded. */
+#pragma once
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "layout.h"
+
+/* Arrays that user space maps: it lists, edits and counts with no system call. The loader sets
+ * the sizes marked 1. */
+#define MAPPED_ARRAY(name, struct_type)                 \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_ARRAY);       \
+		__uint(map_flags, BPF_F_MMAPABLE);      \
+		__uint(max_entries, 1);                 \
+		__type(key, __u32);                     \
+		__type(value, struct_type);             \
+	} name SEC(".maps")
+
+MAPPED_ARRAY(flows, struct bucket);
+MAPPED_ARRAY(services, struct service);
+MAPPED_ARRAY(members, struct member);
+MAPPED_ARRAY(destinations, struct destination);
+MAPPED_ARRAY(counters, struct counters);	/* CPU * capacity + destination */
+MAPPED_ARRAY(events, struct events);		/* by CPU */
+MAPPED_ARRAY(ledger, struct ledger);		/* destinations, then services, then the total */
+MAPPED_ARRAY(icmp_budgets, struct icmp_budget);	/* by CPU */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct service_key);
+	__type(value, __u32);
+} service_ids SEC(".maps");
+
+/* A data section, not an array map: its address is a constant in the program, and a look-up
+ * costs nothing. */
+struct live live SEC(".data.live");
+
+/* The TCP state tables, written by the loader from dataplane/states.py (their one source). */
+const volatile __u8 transition[STATES * 32];	/* state << 5 | TCP flags */
+const volatile __u8 active_connection[STATES];	/* 1: counts in ActiveConn */
+const volatile __u8 reusable[STATES];		/* 1: a SYN here starts a new connection */
+const volatile __u8 eviction_rank[STATES];	/* order of giving up for a new flow; 0: never */
+const volatile __u32 bucket_mask;
+const volatile __u32 capacity;			/* destinations */
+const volatile __u32 sweeper;			/* the CPU number that the sweep counts as */

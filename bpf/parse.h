@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* From a frame to what the load balancer needs to know of it. */
+#pragma once
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "maps.h"
+
+#define TCP_FIN 1
+#define TCP_SYN 2
+#define TCP_RST 4
+#define TCP_EVENT_FLAGS 31	/* all that the state table looks at */
+#define IP_OFFSET_MASK 0x1fff
+#define IP_MORE_FRAGMENTS 0x2000
+#define IP_DONT_FRAGMENT 0x4000
+
+struct packet {
+	struct ethhdr *eth;
+	struct iphdr *ip;
+	void *transport_header;
+	void *end;
+	__u64 addresses;	/* as struct flow */
+	__u64 transport;
+	__u32 length;		/* of the IP packet */
+	__u32 mtu;		/* of the interface it came in by; longer ones were merged by GRO */
+	__u8 protocol;
+	__u8 flags;		/* TCP's, 0 for UDP */
+	__u8 fragment;		/* a first fragment, more follow */
+	__u8 verify_checksum;
+};
+
+/* Does this director hold the address now? */
+static __always_inline int is_held(__u32 address)
+{
+	__u32 *row = live.held[address * 0x9E3779B1u >> 22];
+
+#pragma unroll
+	for (int i = 0; i < HELD_SLOTS; i++) {
+		if (row[i] == address)
+			return 1;
+		if (!row[i])
+			return 0;
+	}
+	return 0;
+}
+
+static __always_inline struct interface *ingress(struct xdp_md *ctx)
+{
+	return &live.interfaces[ctx->ingress_ifindex % INTERFACES];
+}
+
+/* Out by the interface that the packet came in by. A veth does not tell a peer that polls for
+ * GRO alone that XDP_TX has put a frame into its ring; redirection does (Linux 6.18, veth.c:
+ * veth_xdp_flush asks for a program on the peer, veth_xdp_xmit for NAPI). */
+static __always_inline int send_back(struct xdp_md *ctx)
+{
+	return ingress(ctx)->never_tx ? bpf_redirect(ctx->ingress_ifindex, 0) : XDP_TX;
+}
+
+/* True when the frame is a well-formed TCP or UDP packet, addressed to this interface and to a
+ * virtual address that is held. Anything else is the kernel's business. */
+static __always_inline int parse(struct xdp_md *ctx, struct packet *p)
+{
+	void *data = (void *)(long)ctx->data;
+
+	p->end = (void *)(long)ctx->data_end;
+	p->eth = data;
+	p->ip = data + sizeof(struct ethhdr);
+	if ((void *)(p->ip + 1) > p->end || p->eth->h_proto != bpf_htons(ETH_P_IP))
+		return 0;
+	if (!is_held(p->ip->daddr))
+		return 0;
+
+	/* A switch may flood us with frames for others, even those that we sent on. */
+	struct interface *in = ingress(ctx);
+	__u64 mac = *(__u64 *)p->eth & 0xffffffffffffull;
+
+	if (in->mac && in->mac != mac)
+		return 0;
+	p->mtu = in->mtu;
+	p->verify_checksum = in->verify_checksums;
+
+	__u32 header = p->ip->ihl * 4;
+
+	p->transport_header = (void *)p->ip + header;
+	p->length = bpf_ntohs(p->ip->tot_len);
+	p->protocol = p->ip->protocol;
+	if (p->ip->version != 4 || header < sizeof(struct iphdr) ||
+	    (void *)p->ip + p->length > p->end)
+		return 0;
+	p->fragment = 0;
+	if (p->ip->frag_off & bpf_htons(IP_OFFSET_MASK | IP_MORE_FRAGMENTS)) {
+		if (p->ip->frag_off & bpf_htons(IP_OFFSET_MASK))
+			return 0;
+		p->fragment = 1;
+	}
+
+	if (p->transport_header + sizeof(struct udphdr) > p->end)
+		return 0;
+	if (p->protocol == IPPROTO_TCP) {
+		if (p->transport_header + sizeof(struct tcphdr) > p->end ||
+		    p->length < header + sizeof(struct tcphdr))
+			return 0;
+		p->flags = ((__u8 *)p->transport_header)[13] & TCP_EVENT_FLAGS;
+	} else if (p->protocol == IPPROTO_UDP) {
+		if (p->length < header + sizeof(struct udphdr))
+			return 0;
+		p->flags = 0;
+	} else {
+		return 0;
+	}
+	p->addresses = (__u64)p->ip->daddr << 32 | p->ip->saddr;
+	p->transport = (__u64)p->protocol << 32 | *(__u32 *)p->transport_header;
+	return 1;
+}

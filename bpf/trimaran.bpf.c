@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* trimaran's XDP program: a packet of a known connection takes the short way through
+ * trimaran(), everything else goes through balance(); user space runs sweep() once a second. */
+#include "forward.h"
+#include "states.h"
+
+static __always_inline void count_packet(struct counters *c, const struct packet *p)
+{
+	c->packets++;
+	c->bytes += p->length;
+}
+
+/* A packet of a flow that has no entry, because its neighbourhood is full of established flows:
+ * the hash chooses the server, the same for all packets of the flow. */
+static __always_inline int forward_hashed(struct xdp_md *ctx, const struct packet *p,
+					  struct service *s, __u32 hash, __u32 cpu)
+{
+	struct walk w;
+
+	by_hash(s, hash, &w);
+	if (!w.found)
+		return XDP_DROP;
+
+	struct destination *d = find_destination(w.chosen);
+	struct counters *c = counters_of(cpu, w.chosen);
+
+	if (!d || !c)
+		return XDP_DROP;
+	count_event(EVENT_HASHED);
+	count_packet(c, p);
+	if (p->flags & TCP_SYN)
+		c->connections++;
+	return forward(ctx, p, d);
+}
+
+/* A packet of a known connection (ipvs-semantics 1.7, steps 4 and 6); -1: look again. */
+static __always_inline int continue_flow(struct xdp_md *ctx, const struct packet *p,
+					 struct flow *f, __u64 control, __u32 now, __u32 cpu)
+{
+	struct destination *d = find_destination(destination_of(control));
+	struct counters *c = counters_of(cpu, destination_of(control));
+
+	if (!d || !c)
+		return XDP_DROP;
+	if (!(d->flags & DESTINATION_CONFIGURED)) {
+		/* With its last service IPVS leaves the packet path altogether. */
+		if (!live.services)
+			return XDP_PASS;
+		count_event(EVENT_DESTINATION_REMOVED);
+		return XDP_DROP;
+	}
+	if (!advance(f, control, p, now, c))
+		return -1;
+	count_packet(c, p);
+	return forward(ctx, p, d);
+}
+
+/* Enters a new flow into the claimed slot; -1: another CPU entered it too, look again. */
+static __always_inline int start_flow(struct xdp_md *ctx, const struct packet *p,
+				      struct neighbourhood *n, struct flow *slot, __u32 chosen,
+				      __u32 now, __u32 cpu)
+{
+	struct destination *d = find_destination(chosen);
+	struct counters *c = counters_of(cpu, chosen);
+	__u32 state = next_state(p->protocol == IPPROTO_UDP ? STATE_UDP : STATE_NONE, p->flags);
+	__u64 control = control_word(state, chosen, now + live.lifetime[state]);
+
+	if (!d || !c) {
+		slot->control = 0;
+		return XDP_DROP;
+	}
+	c->total++;
+	c->active += active_connection[state];
+	publish(slot, p, control);
+	if (!settle(n, slot, control, p, now, cpu))
+		return -1;
+	c->connections++;
+	count_packet(c, p);
+	return forward(ctx, p, d);
+}
+
+/* One attempt at a packet; -1 when another CPU changed what it was based on. */
+static __always_inline int balance_once(struct xdp_md *ctx, const struct packet *p,
+					struct neighbourhood *n, __u32 now, __u32 cpu)
+{
+	struct flow *slot;
+	struct service *s;
+	__u64 control = 0;
+	int starts = p->protocol == IPPROTO_UDP || (p->flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
+	int known = 0;
+
+	slot = find_flow(n, p, now, &control);
+	if (slot) {
+		if (p->fragment) {
+			count_event(EVENT_FRAGMENT);
+			return XDP_DROP;
+		}
+		/* conn_reuse_mode 1: a SYN on a connection that is over starts a new one. */
+		known = !(p->flags & TCP_SYN && reusable[state_of(control)]);
+		if (known)
+			return continue_flow(ctx, p, slot, control, now, cpu);
+		if (exchange(&slot->control, control, PHASE_BUSY << 60) != control)
+			return -1;
+		forget(control, cpu);
+	}
+
+	/* Port 20 is FTP data, never scheduled (1.11). */
+	s = find_service(p);
+	if (!s || !starts || (__u16)p->transport == bpf_htons(20)) {
+		if (slot)
+			slot->control = 0;
+		else if (s && p->protocol == IPPROTO_TCP && !(p->flags & TCP_RST) &&
+			 overflows(n, now))
+			return forward_hashed(ctx, p, s, n->hash, cpu);
+		return XDP_PASS;
+	}
+	if (p->fragment) {
+		count_event(EVENT_FRAGMENT);
+		return XDP_DROP;
+	}
+	if (p->verify_checksum && checksum_is_missing(ctx, p)) {
+		if (slot)
+			slot->control = 0;
+		count_event(EVENT_CHECKSUM_OFFLOADED);
+		return XDP_DROP;
+	}
+	if (!slot) {
+		__u32 room = find_room(n->bucket[0], n->bucket[1], now);
+
+		if (room >= NO_ROOM) {
+			mark_overflow(n, now);
+			return forward_hashed(ctx, p, s, n->hash, cpu);
+		}
+		slot = &n->bucket[room < SLOTS ? 0 : 1]->flow[room % SLOTS];
+		control = load(slot->control);
+		if (reluctance(control, now) == ~0ull)
+			return -1;
+		if (!claim(slot, control, now, cpu))
+			return -1;
+		if (control && !has_expired(control, now))
+			count_event(EVENT_EVICTED);
+	}
+
+	struct walk w;
+
+	round_robin(s, &w);
+	if (!w.found) {
+		slot->control = 0;
+		if (w.unresolved) {
+			/* Not refused: the address is being resolved, the client tries again. */
+			count_event(EVENT_UNRESOLVED);
+			return XDP_DROP;
+		}
+		count_event(EVENT_NO_DESTINATION);
+		return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0);
+	}
+	return start_flow(ctx, p, n, slot, w.chosen, now, cpu);
+}
+
+/* Not static, so that it is verified once. */
+__noinline int balance(struct xdp_md *ctx)
+{
+	struct neighbourhood n;
+	struct packet p;
+	__u32 now = now_in_ticks(), cpu = bpf_get_smp_processor_id();
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		/* Anew each time, so that the verifier knows the packet's bounds. */
+		if (!parse(ctx, &p) || !find_neighbourhood(&p, &n))
+			return XDP_PASS;
+
+		int verdict = balance_once(ctx, &p, &n, now, cpu);
+
+		if (verdict >= 0)
+			return verdict;
+	}
+	count_event(EVENT_CONTENTION);
+	return XDP_DROP;
+}
+
+SEC("xdp")
+int trimaran(struct xdp_md *ctx)
+{
+	struct neighbourhood n;
+	struct packet p;
+	__u64 control;
+
+	if (!parse(ctx, &p) || !find_neighbourhood(&p, &n))
+		return XDP_PASS;
+
+	__u32 now = now_in_ticks();
+	struct flow *f = find_flow(&n, &p, now, &control);
+
+	if (!f || (p.flags & TCP_SYN && reusable[state_of(control)]))
+		return balance(ctx);
+
+	struct destination *d = find_destination(destination_of(control));
+	struct counters *c = counters_of(bpf_get_smp_processor_id(), destination_of(control));
+
+	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, now, c))
+		return balance(ctx);
+	count_packet(c, &p);
+	return send_to(ctx, &p, d);
+}
+
+static long sweep_bucket(__u32 i, struct sweep *s)
+{
+	__u32 index = s->first + i, now = now_in_ticks();
+	struct bucket *b = bpf_map_lookup_elem(&flows, &index);
+
+	if (!b)
+		return 1;
+#pragma unroll
+	for (int k = 0; k < SLOTS; k++) {
+		struct flow *f = &b->flow[k];
+		__u64 control = load(f->control);
+
+		if (phase_of(control) != PHASE_LIVE)
+			continue;
+		if (!has_expired(control, now)) {
+			s->flows++;
+		} else if (exchange(&f->control, control, 0) == control) {
+			forget(control, sweeper);
+			s->expired++;
+		}
+	}
+	return 0;
+}
+
+/* Clears expired entries. It counts as a CPU of its own, for it may be interrupted by packets. */
+SEC("syscall")
+int sweep(struct sweep *s)
+{
+	struct sweep here = *s;
+
+	here.expired = here.flows = 0;
+	bpf_loop(here.buckets, sweep_bucket, &here, 0);
+	*s = here;
+	live.clock = bpf_jiffies64() * live.tick_multiplier >> 16;
+	live.clock_time = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* For the loader, which learns from two readings how long a jiffy is. */
+SEC("syscall")
+int read_clock(struct clock_reading *reading)
+{
+	reading->jiffies = bpf_jiffies64();
+	reading->time = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* Sends a frame back where it came from, to find out whether a driver can do that. */
+SEC("xdp")
+int reflect(struct xdp_md *ctx)
+{
+	return XDP_TX;
+}
+
+char _license[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,194 @@
+"""Putting the program on interfaces: native mode where packets really get out, else generic.
+
+Two traps of veth devices are avoided here. A frame sent in native mode is dropped unless the
+peer polls by NAPI, which it does only with a program of its own or with GRO; so sending is tried
+before native mode is kept. And senders leave checksums to be filled in, of which native mode
+loses the mark; the program notices that (see bpf/checksum.h) and `fall_back` is called.
+"""
+
+import array
+import errno
+import fcntl
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.xdp import libbpf
+from trimaran.dataplane.xdp.layout import INTERFACE, INTERFACES
+from trimaran.dataplane.xdp.loader import Programs, is_ours
+from trimaran.dataplane.xdp.tables import Tables
+
+NATIVE: Final = "native"
+GENERIC: Final = "generic"
+
+_SIOCGIFMTU: Final = 0x8921
+_SIOCGIFHWADDR: Final = 0x8927
+_SIOCETHTOOL: Final = 0x8946
+_ETHTOOL_GDRVINFO: Final = 0x03
+_ETHTOOL_GSTRINGS: Final = 0x1B
+_ETHTOOL_GSTATS: Final = 0x1D
+_ETH_SS_STATS: Final = 1
+_LOCAL_EXPERIMENTAL: Final = b"\x88\xb5"
+_FLAGS: Final = {NATIVE: libbpf.XDP_FLAGS_DRV_MODE, GENERIC: libbpf.XDP_FLAGS_SKB_MODE}
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """How the program is on an interface; `reason` says why it is not native."""
+
+    mode: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What the program must know of an interface."""
+
+    index: int
+    mac: bytes
+    mtu: int
+    driver: str
+
+
+def read_link(interface: str) -> Link:
+    """Asks the kernel (by ioctl: /sys may show another network namespace)."""
+    try:
+        index = socket.if_nametoindex(interface)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as query:
+            request = struct.pack("16s24x", interface.encode())
+            mac = fcntl.ioctl(query, _SIOCGIFHWADDR, request)[18:24]
+            mtu = struct.unpack_from("i", fcntl.ioctl(query, _SIOCGIFMTU, request), 16)[0]
+            driver = _driver_info(query, interface)[4:36]
+    except OSError as error:
+        raise DataplaneError(f"interface {interface}: {error.strerror}") from error
+    return Link(index, mac, mtu, driver.split(b"\0")[0].decode())
+
+
+def _ethtool(query: socket.socket, interface: str, command: bytes) -> bytes:
+    buffer = array.array("B", command)
+    address, _ = buffer.buffer_info()
+    try:
+        fcntl.ioctl(query, _SIOCETHTOOL, struct.pack("16sP16x", interface.encode(), address))
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
+            raise
+        return bytes(len(command))
+    return buffer.tobytes()
+
+
+def _driver_info(query: socket.socket, interface: str) -> bytes:
+    """`struct ethtool_drvinfo`; zeros when the driver has none."""
+    return _ethtool(query, interface, struct.pack("I192x", _ETHTOOL_GDRVINFO))
+
+
+def _frames_sent(interface: str) -> int:
+    """A veth's count of XDP frames that its peer took."""
+    name_size = 32
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as query:
+        count = struct.unpack_from("I", _driver_info(query, interface), 180)[0]
+        head = struct.pack("III", _ETHTOOL_GSTRINGS, _ETH_SS_STATS, count)
+        names = _ethtool(query, interface, head + bytes(count * name_size))
+        head = struct.pack("II", _ETHTOOL_GSTATS, count)
+        values = _ethtool(query, interface, head + bytes(count * 8))
+    total = 0
+    for i in range(count):
+        name = names[12 + i * name_size : 12 + (i + 1) * name_size].split(b"\0")[0]
+        if name.endswith(b"_xdp_xmit"):
+            total += struct.unpack_from("Q", values, 8 + 8 * i)[0]
+    return total
+
+
+def attach(interface: str, programs: Programs, tables: Tables) -> Attachment:
+    """Attaches, or replaces an older program of ours in one step, in the mode that it has."""
+    link = read_link(interface)
+    number, mode = libbpf.xdp_query(link.index)
+    if number and not is_ours(number):
+        raise DataplaneError(
+            f"interface {interface} already has an XDP program (number {number}) that is not "
+            "trimaran's"
+        )
+    if number:
+        present = NATIVE if mode == libbpf.XDP_ATTACHED_NATIVE else GENERIC
+        describe(link, present, tables)
+        old = libbpf.program_by_id(number)
+        try:
+            libbpf.xdp_attach(link.index, programs.main, _FLAGS[present], old)
+        finally:
+            os.close(old)
+        return Attachment(present, None if present == NATIVE else "as before the restart")
+    describe(link, NATIVE, tables)
+    try:
+        libbpf.xdp_attach(link.index, programs.main, _FLAGS[NATIVE])
+    except libbpf.BpfError as error:
+        reason = f"driver {link.driver or 'unknown'} refused: {error}"
+        return _attach_generic(link, programs, tables, reason)
+    if link.driver == "veth" and not _can_send(interface, link, programs):
+        reason = "frames sent in native mode do not get out: the peer has no XDP program nor GRO"
+        return fall_back(interface, programs, tables, reason)
+    return Attachment(NATIVE)
+
+
+def fall_back(interface: str, programs: Programs, tables: Tables, reason: str) -> Attachment:
+    """From native to generic mode."""
+    link = read_link(interface)
+    libbpf.xdp_detach(link.index, _FLAGS[NATIVE])
+    return _attach_generic(link, programs, tables, reason)
+
+
+def _attach_generic(link: Link, programs: Programs, tables: Tables, reason: str) -> Attachment:
+    describe(link, GENERIC, tables)
+    try:
+        libbpf.xdp_attach(link.index, programs.main, _FLAGS[GENERIC])
+    except libbpf.BpfError as error:
+        raise DataplaneError(f"XDP in generic mode: {error}") from error
+    return Attachment(GENERIC, reason)
+
+
+def _can_send(interface: str, link: Link, programs: Programs) -> bool:
+    """Sends two frames of the experimental EtherType to itself, and sees whether they left."""
+    frame = link.mac * 2 + _LOCAL_EXPERIMENTAL + bytes(46)
+    context = struct.pack("6I", 0, len(frame), 0, link.index, 0, 0)
+    before = _frames_sent(interface)
+    try:
+        libbpf.run(
+            programs.reflect, data=frame, context=context, repeat=2, flags=libbpf.TEST_LIVE_FRAMES
+        )
+    except libbpf.BpfError:
+        return False
+    return _frames_sent(interface) > before
+
+
+def detach(interface: str, mode: str) -> None:
+    """Takes the program off; an interface that is gone needs nothing."""
+    try:
+        libbpf.xdp_detach(socket.if_nametoindex(interface), _FLAGS[mode])
+    except OSError:
+        return
+    except libbpf.BpfError as error:
+        raise DataplaneError(f"interface {interface}: {error}") from error
+
+
+def describe(link: Link, mode: str, tables: Tables) -> None:
+    """Tells the program what the interface is like; called again when it may have changed.
+
+    What is special about veth is so in native mode only.
+    """
+    record = tables.live["interfaces"][link.index % INTERFACES]
+    record["verify_checksums"] = record["never_tx"] = link.driver == "veth" and mode == NATIVE
+    if record["index"] not in {0, link.index}:
+        # Two attached interfaces, 1024 apart: rather accept every frame than refuse one's.
+        record["mac"] = record["mtu"] = 0
+        return
+    record["index"] = link.index
+    record["mtu"] = link.mtu
+    record["mac"] = int.from_bytes(link.mac, "little")
+
+
+def forget(index: int, tables: Tables) -> None:
+    """Clears what the program knew of an interface."""
+    tables.live["interfaces"][index % INTERFACES] = np.zeros((), dtype=INTERFACE)

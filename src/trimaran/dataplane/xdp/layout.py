@@ -1,0 +1,218 @@
+"""The structures shared with the program (bpf/layout.h), as numpy types.
+
+`check` compares them with the object's own description (BTF), so that neither side can change
+alone. Addresses and ports are in network order, everything else in the machine's.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import Any, Final
+
+import numpy as np
+
+from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.xdp.libbpf import BpfObject
+
+SLOTS: Final = 4
+STATES: Final = 16
+HELD_BUCKETS: Final = 1024
+HELD_SLOTS: Final = 16
+INTERFACES: Final = 1024
+TICKS_PER_SECOND: Final = 16
+PHASE_LIVE: Final = 2
+CURSOR_BITS: Final = 20
+
+
+class DestinationFlag(IntFlag):
+    """What the packet path may do with a destination."""
+
+    CONFIGURED = 1
+    RESOLVED = 2
+    REACHABLE = 4
+    LOCAL = 8
+    USED = 128
+
+
+class Event(IntEnum):
+    """What the packet path counts beside packets, in the order of `enum event`."""
+
+    HASHED = 0
+    EVICTED = 1
+    NO_DESTINATION = 2
+    DESTINATION_REMOVED = 3
+    UNRESOLVED = 4
+    CHECKSUM_OFFLOADED = 5
+    FRAGMENT = 6
+    TTL_EXCEEDED = 7
+    TOO_BIG = 8
+    ICMP_SENT = 9
+    ICMP_SUPPRESSED = 10
+    CONTENTION = 11
+
+
+FLOW: Final = np.dtype(
+    [("addresses", "<u8"), ("transport", "<u8"), ("control", "<u8"), ("overflow", "<u8")]
+)
+
+# The same 32 bytes taken apart, for listings.
+FLOW_FIELDS: Final = np.dtype(
+    [
+        ("client", ">u4"),
+        ("virtual", ">u4"),
+        ("client_port", ">u2"),
+        ("virtual_port", ">u2"),
+        ("protocol", "u1"),
+        ("zero", "u1", (3,)),
+        ("control", "<u8"),
+        ("overflow", "<u8"),
+    ]
+)
+
+SERVICE: Final = np.dtype(
+    [
+        ("rotation", "<u8"),
+        ("address", ">u4"),
+        ("port", ">u2"),
+        ("protocol", "u1"),
+        ("configured", "u1"),
+        ("scheduler", "<u4"),
+        ("reserved", "<u4", (11,)),
+    ]
+)
+
+MEMBER: Final = np.dtype([("destination", "<u4"), ("weight", "<u4")])
+
+DESTINATION: Final = np.dtype(
+    [
+        ("mac", "u1", (6,)),
+        ("source_mac", "u1", (6,)),
+        ("interface", "<u4"),
+        ("mtu", "<u4"),
+        ("flags", "<u4"),
+        ("address", ">u4"),
+        ("port", ">u2"),
+        ("protocol", "u1"),
+        ("forwarding", "u1"),
+        ("virtual_address", ">u4"),
+        ("virtual_port", ">u2"),
+        ("reserved1", "<u2"),
+        ("weight", "<u4"),
+        ("service", "<u4"),
+        ("reserved2", "<u4", (4,)),
+    ]
+)
+
+COUNTERS: Final = np.dtype(
+    [
+        ("connections", "<u8"),
+        ("packets", "<u8"),
+        ("bytes", "<u8"),
+        ("active", "<u8"),
+        ("total", "<u8"),
+        ("reserved", "<u8", (3,)),
+    ]
+)
+
+EVENTS: Final = np.dtype([("count", "<u8", (16,))])
+
+INTERFACE: Final = np.dtype(
+    [
+        ("mac", "<u8"),
+        ("index", "<u4"),
+        ("mtu", "<u4"),
+        ("verify_checksums", "<u4"),
+        ("never_tx", "<u4"),
+    ]
+)
+
+LIVE: Final = np.dtype(
+    [
+        ("version", "<u8"),
+        ("tick_multiplier", "<u8"),
+        ("hash_seed", "<u8"),
+        ("clock", "<u8"),
+        ("clock_time", "<u8"),
+        ("services", "<u4"),
+        ("icmp_per_second", "<u4"),
+        ("lifetime", "<u4", (STATES,)),
+        ("reserved", "<u8"),
+        # Little-endian readings of the addresses' bytes, so that each is written by one store.
+        ("held", "<u4", (HELD_BUCKETS, HELD_SLOTS)),
+        ("interfaces", INTERFACE, (INTERFACES,)),
+    ]
+)
+
+LEDGER: Final = np.dtype(
+    [("base", "<i8", (5,)), ("last", "<i8", (5,)), ("average", "<i8", (5,)), ("reserved", "<i8")]
+)
+
+SWEEP: Final = np.dtype(
+    [("first", "<u4"), ("buckets", "<u4"), ("expired", "<u4"), ("flows", "<u4")]
+)
+
+CLOCK_READING: Final = np.dtype([("jiffies", "<u8"), ("time", "<u8")])
+
+ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
+
+_STRUCTS: Final = {
+    "flow": FLOW,
+    "service": SERVICE,
+    "member": MEMBER,
+    "destination": DESTINATION,
+    "counters": COUNTERS,
+    "events": EVENTS,
+    "interface": INTERFACE,
+    "live": LIVE,
+    "ledger": LEDGER,
+    "sweep": SWEEP,
+    "clock_reading": CLOCK_READING,
+    "icmp_budget": ICMP_BUDGET,
+}
+
+_MEANING: Final = 1
+"""To be raised when the meaning of a field changes but its place does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much the maps hold. `flows` is a power of two; twice as many slots are made."""
+
+    flows: int = 1 << 20
+    services: int = 1 << 12
+    destinations: int = 1 << 14
+
+    @property
+    def buckets(self) -> int:
+        """Half full at capacity, so that nearly all flows find room in their first bucket."""
+        return 2 * self.flows // SLOTS
+
+    @property
+    def members(self) -> int:
+        """Room for every list twice, and for holes."""
+        return 4 * self.destinations
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the connection table."""
+        return self.buckets * SLOTS * FLOW.itemsize
+
+
+def version(capacity: Capacity, cpus: int) -> int:
+    """Identifies layout and sizes: maps are taken over by a new program if this is equal."""
+    described = repr((_MEANING, [(n, d.descr) for n, d in _STRUCTS.items()], capacity, cpus))
+    return int.from_bytes(hashlib.blake2b(described.encode(), digest_size=8).digest(), "little")
+
+
+def check(compiled: BpfObject) -> None:
+    """Compares every shared structure with the compiled program's."""
+    for name, declared in _STRUCTS.items():
+        size, members = compiled.members(4, name)
+        fields: Mapping[str, Any] = declared.fields or {}
+        here = {field: (entry[1], entry[0].itemsize) for field, entry in fields.items()}
+        if size != declared.itemsize or members != here:
+            raise DataplaneError(
+                f"the compiled XDP program does not match this trimaran (struct {name}): "
+                "compile it again with `make -C bpf`"
+            )

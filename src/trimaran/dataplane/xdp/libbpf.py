@@ -1,0 +1,385 @@
+"""The system's libbpf, as far as it is needed here, through ctypes.
+
+Everything that fails raises `BpfError` with libbpf's own words (the verifier's log included)
+and the kernel's error number. File descriptors are plain integers owned by the caller.
+"""
+
+import ctypes
+import errno
+import mmap
+import os
+from collections.abc import Iterator
+from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+
+from trimaran.dataplane.base import DataplaneError
+
+XDP_FLAGS_UPDATE_IF_NOEXIST = 1 << 0
+XDP_FLAGS_SKB_MODE = 1 << 1
+XDP_FLAGS_DRV_MODE = 1 << 2
+XDP_FLAGS_REPLACE = 1 << 4
+XDP_ATTACHED_NATIVE = 1
+XDP_ATTACHED_GENERIC = 2
+TEST_LIVE_FRAMES = 1 << 1
+
+
+class BpfError(DataplaneError):
+    """A call to libbpf or bpf(2) failed.
+
+    `errno` is the kernel's reason, `log` what libbpf and the verifier said about it.
+    """
+
+    def __init__(self, what: str, number: int, log: tuple[str, ...] = ()) -> None:
+        hint = " (BPF needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)"
+        super().__init__(f"{what}: {os.strerror(number)}{hint if number == errno.EPERM else ''}")
+        self.errno = number
+        self.log = log
+
+
+class _ProgramInfo(ctypes.Structure):
+    """The head of `struct bpf_prog_info` (linux/bpf.h), up to the name."""
+
+    _fields_ = (
+        ("type", c_uint32),
+        ("id", c_uint32),
+        ("tag", ctypes.c_uint8 * 8),
+        ("jited_prog_len", c_uint32),
+        ("xlated_prog_len", c_uint32),
+        ("jited_prog_insns", ctypes.c_uint64),
+        ("xlated_prog_insns", ctypes.c_uint64),
+        ("load_time", ctypes.c_uint64),
+        ("created_by_uid", c_uint32),
+        ("nr_map_ids", c_uint32),
+        ("map_ids", ctypes.c_uint64),
+        ("name", ctypes.c_char * 16),
+    )
+
+
+class _MapInfo(ctypes.Structure):
+    """The head of `struct bpf_map_info`."""
+
+    _fields_ = (
+        ("type", c_uint32),
+        ("id", c_uint32),
+        ("key_size", c_uint32),
+        ("value_size", c_uint32),
+        ("max_entries", c_uint32),
+        ("map_flags", c_uint32),
+        ("name", ctypes.c_char * 16),
+    )
+
+
+class _TestRunOptions(ctypes.Structure):
+    """`struct bpf_test_run_opts` of libbpf 1.x."""
+
+    _fields_ = (
+        ("sz", c_size_t),
+        ("data_in", c_void_p),
+        ("data_out", c_void_p),
+        ("data_size_in", c_uint32),
+        ("data_size_out", c_uint32),
+        ("ctx_in", c_void_p),
+        ("ctx_out", c_void_p),
+        ("ctx_size_in", c_uint32),
+        ("ctx_size_out", c_uint32),
+        ("retval", c_uint32),
+        ("repeat", c_int),
+        ("duration", c_uint32),
+        ("flags", c_uint32),
+        ("cpu", c_uint32),
+        ("batch_size", c_uint32),
+    )
+
+
+class _XdpAttachOptions(ctypes.Structure):
+    """`struct bpf_xdp_attach_opts`."""
+
+    _fields_ = (("sz", c_size_t), ("old_prog_fd", c_int))
+
+
+class _XdpQueryOptions(ctypes.Structure):
+    """`struct bpf_xdp_query_opts`."""
+
+    _fields_ = (
+        ("sz", c_size_t),
+        ("prog_id", c_uint32),
+        ("drv_prog_id", c_uint32),
+        ("hw_prog_id", c_uint32),
+        ("skb_prog_id", c_uint32),
+        ("attach_mode", ctypes.c_uint8),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramInfo:
+    """What the kernel says of a loaded program."""
+
+    id: int
+    name: str
+    map_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MapInfo:
+    """What the kernel says of a map. The name is cut at 15 characters."""
+
+    id: int
+    name: str
+    key_size: int
+    value_size: int
+    max_entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Outcome of a test run: the program's return value, and the packet and context after it."""
+
+    value: int
+    data: bytes
+    context: bytes
+
+
+_PRINT = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
+_messages: list[str] = []
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _collect(level: int, text: bytes, arguments: int) -> int:
+    """libbpf's printer: keeps warnings (level 0) for the next error's message."""
+    if level == 0:
+        buffer = ctypes.create_string_buffer(1 << 20)
+        _libc.vsnprintf(buffer, c_size_t(len(buffer)), text, c_void_p(arguments))
+        _messages.append(buffer.value.decode(errors="replace").rstrip())
+    return 0
+
+
+_printer = _PRINT(_collect)  # kept: libbpf calls it for as long as the process lives
+
+
+def _load_library() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    except OSError as error:
+        raise DataplaneError("libbpf.so.1 not found (Debian: package libbpf1)") from error
+    for name, *arguments in (
+        ("bpf_object__open_file", c_char_p, c_void_p),
+        ("bpf_object__find_map_by_name", c_void_p, c_char_p),
+        ("bpf_object__find_program_by_name", c_void_p, c_char_p),
+        ("bpf_object__next_map", c_void_p, c_void_p),
+        ("bpf_object__btf", c_void_p),
+        ("bpf_map__initial_value", c_void_p, POINTER(c_size_t)),
+        ("btf__type_by_id", c_void_p, c_uint32),
+        ("btf__name_by_offset", c_void_p, c_uint32),
+    ):
+        function = getattr(library, name)
+        function.restype = c_char_p if name.endswith("name_by_offset") else c_void_p
+        function.argtypes = arguments
+    for name, *arguments in (
+        ("bpf_object__load", c_void_p),
+        ("bpf_object__close", c_void_p),
+        ("bpf_map__fd", c_void_p),
+        ("bpf_map__set_max_entries", c_void_p, c_uint32),
+        ("bpf_map__reuse_fd", c_void_p, c_int),
+        ("bpf_program__fd", c_void_p),
+    ):
+        getattr(library, name).argtypes = arguments
+    library.btf__resolve_size.restype = ctypes.c_int64
+    library.btf__resolve_size.argtypes = [c_void_p, c_uint32]
+    library.btf__find_by_name_kind.argtypes = [c_void_p, c_char_p, c_uint32]
+    library.bpf_map_update_elem.argtypes = [c_int, c_void_p, c_void_p, ctypes.c_uint64]
+    library.libbpf_set_print.argtypes = [c_void_p]
+    library.libbpf_set_print.restype = c_void_p
+    library.libbpf_set_print(_printer)
+    return library
+
+
+_lib = _load_library()
+
+
+def _checked(result: int, what: str) -> int:
+    """A libbpf result: negative is an error number; warnings so far belong to it."""
+    warnings = tuple(_messages)
+    _messages.clear()
+    if result >= 0:
+        return result
+    raise BpfError(what, -result, warnings)
+
+
+def _pointer(result: int | None, what: str) -> int:
+    return result if result else _checked(-(ctypes.get_errno() or errno.EINVAL), what)
+
+
+class BpfObject:
+    """An object file: opened, sized and filled in, then loaded into the kernel."""
+
+    def __init__(self, path: Path) -> None:
+        self._object = _pointer(_lib.bpf_object__open_file(bytes(path), None), f"open {path}")
+
+    def close(self) -> None:
+        """Releases libbpf's memory and descriptors; descriptors got from here become invalid."""
+        _lib.bpf_object__close(self._object)
+
+    def _map(self, name: str) -> int:
+        return _pointer(
+            _lib.bpf_object__find_map_by_name(self._object, name.encode()), f"map {name}"
+        )
+
+    def set_max_entries(self, name: str, entries: int) -> None:
+        _checked(_lib.bpf_map__set_max_entries(self._map(name), entries), f"size of {name}")
+
+    def reuse(self, name: str, descriptor: int) -> None:
+        """Uses an existing map (its descriptor is duplicated) instead of making one."""
+        _checked(_lib.bpf_map__reuse_fd(self._map(name), descriptor), f"reuse {name}")
+
+    def initial_value(self, name: str) -> memoryview:
+        """The first contents of a data section, to write to before `load`."""
+        size = c_size_t()
+        at = _pointer(_lib.bpf_map__initial_value(self._map(name), byref(size)), name)
+        return memoryview((ctypes.c_char * size.value).from_address(at)).cast("B")
+
+    def load(self) -> None:
+        _checked(_lib.bpf_object__load(self._object), "the kernel refused the XDP program")
+
+    def map_descriptor(self, name: str) -> int:
+        return _checked(_lib.bpf_map__fd(self._map(name)), f"map {name}")
+
+    def program_descriptor(self, name: str) -> int:
+        program = _lib.bpf_object__find_program_by_name(self._object, name.encode())
+        return _checked(_lib.bpf_program__fd(_pointer(program, f"program {name}")), name)
+
+    def members(self, kind: int, name: str) -> tuple[int, dict[str, tuple[int, int]]]:
+        """From BTF: the size of a struct (kind 4) or section (15), and offset and size by member.
+
+        A section lists its variables, whose sizes the object file knows.
+        """
+        btf = _pointer(_lib.bpf_object__btf(self._object), "BTF of the object")
+        number = _checked(_lib.btf__find_by_name_kind(btf, name.encode(), kind), f"BTF of {name}")
+        at = _pointer(_lib.btf__type_by_id(btf, number), name)
+        _, info, total = (c_uint32 * 3).from_address(at)
+        found: dict[str, tuple[int, int]] = {}
+        for index in range(info & 0xFFFF):
+            first, second, third = (c_uint32 * 3).from_address(at + 12 + 12 * index)
+            if kind == 15:  # a variable: type, offset, size
+                variable = _pointer(_lib.btf__type_by_id(btf, first), name)
+                name_offset, offset, size = c_uint32.from_address(variable).value, second, third
+            else:  # a member: name, type, offset in bits
+                name_offset, offset = first, third // 8
+                size = _checked(_lib.btf__resolve_size(btf, second), name)
+            found[_lib.btf__name_by_offset(btf, name_offset).decode()] = (offset, size)
+        return total, found
+
+
+def program_info(descriptor: int) -> ProgramInfo:
+    ids = (c_uint32 * 64)()
+    info = _ProgramInfo(nr_map_ids=len(ids), map_ids=ctypes.addressof(ids))
+    size = c_uint32(ctypes.sizeof(info))
+    _checked(_lib.bpf_obj_get_info_by_fd(descriptor, byref(info), byref(size)), "program info")
+    return ProgramInfo(info.id, info.name.decode(), tuple(ids[: info.nr_map_ids]))
+
+
+def map_info(descriptor: int) -> MapInfo:
+    info = _MapInfo()
+    size = c_uint32(ctypes.sizeof(info))
+    _checked(_lib.bpf_obj_get_info_by_fd(descriptor, byref(info), byref(size)), "map info")
+    return MapInfo(info.id, info.name.decode(), info.key_size, info.value_size, info.max_entries)
+
+
+def program_by_id(number: int) -> int:
+    """A descriptor of a loaded program."""
+    return _checked(_lib.bpf_prog_get_fd_by_id(number), f"program {number}")
+
+
+def map_by_id(number: int) -> int:
+    """A descriptor of a map."""
+    return _checked(_lib.bpf_map_get_fd_by_id(number), f"map {number}")
+
+
+def bind_map(program: int, descriptor: int) -> None:
+    """Makes a map live as long as the program, which does not use it itself."""
+    _checked(_lib.bpf_prog_bind_map(program, descriptor, None), "bind map")
+
+
+def map_memory(descriptor: int, length: int, *, writable: bool) -> mmap.mmap:
+    """The memory of a mappable array; `length` in bytes."""
+    protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+    try:
+        return mmap.mmap(descriptor, length, mmap.MAP_SHARED, protection)
+    except OSError as error:
+        raise BpfError("mmap of a map", error.errno or errno.EINVAL) from error
+
+
+def update(descriptor: int, key: bytes, value: bytes) -> None:
+    _checked(_lib.bpf_map_update_elem(descriptor, key, value, 0), "map update")
+
+
+def delete(descriptor: int, key: bytes) -> None:
+    _checked(_lib.bpf_map_delete_elem(descriptor, key), "map delete")
+
+
+def keys(descriptor: int, key_size: int) -> Iterator[bytes]:
+    """The keys of a hash map. Do not change it meanwhile."""
+    key: ctypes.Array[ctypes.c_char] | None = None
+    while True:
+        following = ctypes.create_string_buffer(key_size)
+        result = _lib.bpf_map_get_next_key(descriptor, key, following)
+        if result == -errno.ENOENT:
+            _messages.clear()
+            return
+        _checked(result, "map keys")
+        yield following.raw
+        key = following
+
+
+def run(
+    program: int,
+    *,
+    data: bytes | None = None,
+    context: bytes = b"",
+    repeat: int = 1,
+    flags: int = 0,
+) -> RunResult:
+    """BPF_PROG_TEST_RUN. `data` is a frame for XDP programs; `context` comes back changed."""
+    options = _TestRunOptions(sz=ctypes.sizeof(_TestRunOptions), flags=flags)
+    # Of a "syscall" program the kernel writes the context back to where it read it.
+    context_buffer = ctypes.create_string_buffer(context, max(len(context), 1))
+    if context:
+        options.ctx_in = ctypes.addressof(context_buffer)
+        options.ctx_size_in = len(context)
+    out = ctypes.create_string_buffer(1 << 16)
+    frame = ctypes.create_string_buffer(data or b"", max(len(data or b""), 1))
+    if data is not None:
+        options.data_in, options.data_size_in = ctypes.addressof(frame), len(data)
+        options.repeat = repeat
+        if not flags & TEST_LIVE_FRAMES:
+            options.data_out, options.data_size_out = ctypes.addressof(out), len(out)
+    _checked(_lib.bpf_prog_test_run_opts(program, byref(options)), "test run")
+    return RunResult(
+        options.retval, out.raw[: options.data_size_out], context_buffer.raw[: len(context)]
+    )
+
+
+def xdp_query(interface: int) -> tuple[int, int]:
+    """The program on an interface and how it is attached (XDP_ATTACHED_...); 0, 0: none."""
+    options = _XdpQueryOptions(sz=ctypes.sizeof(_XdpQueryOptions))
+    _checked(_lib.bpf_xdp_query(interface, 0, byref(options)), "query of the XDP program")
+    return options.prog_id, options.attach_mode
+
+
+def xdp_attach(interface: int, program: int, flags: int, replaced: int | None = None) -> None:
+    """Attaches a program; `replaced` is a descriptor of the one that it shall replace."""
+    options = _XdpAttachOptions(sz=ctypes.sizeof(_XdpAttachOptions))
+    if replaced is not None:
+        options.old_prog_fd = replaced
+        flags |= XDP_FLAGS_REPLACE
+    else:
+        flags |= XDP_FLAGS_UPDATE_IF_NOEXIST
+    _checked(_lib.bpf_xdp_attach(interface, program, flags, byref(options)), "attach XDP")
+
+
+def xdp_detach(interface: int, flags: int) -> None:
+    _checked(_lib.bpf_xdp_detach(interface, flags, None), "detach XDP")
+
+
+def possible_cpus() -> int:
+    return _checked(_lib.libbpf_num_possible_cpus(), "number of CPUs")

@@ -1,0 +1,220 @@
+"""Loads the program, on new maps or on those of the program that is already running.
+
+Nothing is pinned: the program attached to an interface keeps itself and its maps alive when the
+daemon is gone, and is found again through the interface. So the state belongs to the network
+namespace, ends with it, and needs no bpffs (which every `ip netns exec` hides).
+"""
+
+import errno
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from trimaran.dataplane import states
+from trimaran.dataplane.base import DataplaneError, TcpState, Timeouts
+from trimaran.dataplane.xdp import layout, libbpf
+from trimaran.dataplane.xdp.tables import BUDGETS, LIVE_MAP, MAPS, SERVICE_IDS, Tables
+
+OBJECT: Final = Path(__file__).with_name("trimaran.bpf.o")
+PROGRAM_NAME: Final = "trimaran"
+ICMP_PER_SECOND: Final = 1000
+"""Errors sent a second and CPU: Linux's icmp_msgs_per_sec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Descriptors of the loaded programs."""
+
+    main: int
+    sweep: int
+    reflect: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A loaded program with its tables. `adopted`: the tables were there before."""
+
+    source: libbpf.BpfObject
+    programs: Programs
+    tables: Tables
+    adopted: bool
+
+
+def attached_programs() -> Iterator[tuple[str, int]]:
+    """Interfaces of this network namespace that trimaran's program is on, and its number."""
+    for index, name in socket.if_nameindex():
+        try:
+            number, _ = libbpf.xdp_query(index)
+            if number and is_ours(number):
+                yield name, number
+        except libbpf.BpfError as error:
+            if error.errno == errno.EPERM:
+                raise DataplaneError("looking into XDP programs needs root") from error
+            continue  # the interface or the program went away meanwhile
+
+
+def is_ours(program: int) -> bool:
+    descriptor = libbpf.program_by_id(program)
+    try:
+        return libbpf.program_info(descriptor).name == PROGRAM_NAME
+    finally:
+        os.close(descriptor)
+
+
+def maps_of(program: int) -> dict[str, int]:
+    """Descriptors of the maps of a running program, by name."""
+    descriptor = libbpf.program_by_id(program)
+    try:
+        found: dict[str, int] = {}
+        for number in libbpf.program_info(descriptor).map_ids:
+            opened = libbpf.map_by_id(number)
+            name = libbpf.map_info(opened).name
+            if name in MAPS:
+                found[name] = opened
+            else:
+                os.close(opened)
+        return found
+    finally:
+        os.close(descriptor)
+
+
+def running_maps() -> dict[str, int] | None:
+    """The maps of the program that is attached in this network namespace, if any."""
+    for _, number in attached_programs():
+        maps = maps_of(number)
+        if set(maps) == set(MAPS):
+            return maps
+        _close(maps)
+    return None
+
+
+def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
+    """Loads the program; `log` is told of tables that could not be taken over."""
+    if not OBJECT.exists():
+        raise DataplaneError(f"{OBJECT} is missing: compile it with `make -C bpf`")
+    cpus = libbpf.possible_cpus()
+    version = layout.version(capacity, cpus)
+    source = libbpf.BpfObject(OBJECT)
+    layout.check(source)
+    _size(source, capacity, cpus)
+    _fill_constants(source, capacity, cpus)
+    kept = _maps_to_keep(version, log)
+    for name, descriptor in kept.items():
+        source.reuse(name, descriptor)
+    _close(kept)
+    source.load()
+    programs = Programs(*(source.program_descriptor(n) for n in ("trimaran", "sweep", "reflect")))
+    tables = Tables({n: os.dup(source.map_descriptor(n)) for n in MAPS}, writable=True)
+    libbpf.bind_map(programs.main, source.map_descriptor("ledger"))
+    if not kept:
+        _initialise(tables, source, version)
+    return Loaded(source, programs, tables, adopted=bool(kept))
+
+
+def _maps_to_keep(version: int, log: Callable[[str], None]) -> dict[str, int]:
+    maps = running_maps()
+    if maps is None:
+        return {}
+    if libbpf.map_info(maps[LIVE_MAP]).value_size == layout.LIVE.itemsize:
+        memory = libbpf.map_memory(maps[LIVE_MAP], os.sysconf("SC_PAGESIZE"), writable=False)
+        if int.from_bytes(memory[:8], "little") == version:
+            return maps
+    log(
+        "the running XDP program has tables of another layout or size: "
+        "starting with an empty connection table"
+    )
+    _close(maps)
+    return {}
+
+
+def _close(maps: dict[str, int]) -> None:
+    for descriptor in maps.values():
+        os.close(descriptor)
+
+
+def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> None:
+    for name, entries in {
+        "flows": capacity.buckets,
+        "services": capacity.services,
+        "members": capacity.members,
+        "destinations": capacity.destinations,
+        "counters": (cpus + 1) * capacity.destinations,  # the sweep counts as one more CPU
+        "events": cpus,
+        "ledger": capacity.destinations + capacity.services + 1,
+        SERVICE_IDS: capacity.services,
+        BUDGETS: cpus,
+    }.items():
+        source.set_max_entries(name, entries)
+
+
+def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> None:
+    section = source.initial_value(".rodata")
+    _, variables = source.members(15, ".rodata")
+
+    def put(name: str, value: bytes) -> None:
+        offset, size = variables[name]
+        section[offset : offset + size] = value.ljust(size, b"\0")
+
+    known = range(states.UDP_STATE + 1)
+    put("transition", bytes(states.next_state(s, flags) for s in known for flags in range(32)))
+    put("active_connection", bytes(s in states.ACTIVE for s in known))
+    put("reusable", bytes(s in states.REUSABLE for s in known))
+    ranks = {s: rank for rank, group in enumerate(states.EVICTION, start=1) for s in group}
+    put("eviction_rank", bytes(ranks.get(TcpState(s), 0) for s in TcpState))
+    put("bucket_mask", (capacity.buckets - 1).to_bytes(4, "little"))
+    put("capacity", capacity.destinations.to_bytes(4, "little"))
+    put("sweeper", cpus.to_bytes(4, "little"))
+
+
+def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:
+    live = tables.live
+    live["hash_seed"] = secrets.randbits(64)
+    live["tick_multiplier"] = (layout.TICKS_PER_SECOND << 24) // _jiffies_per_second(source)
+    live["icmp_per_second"] = ICMP_PER_SECOND
+    set_lifetimes(tables, Timeouts())
+    live["version"] = version
+
+
+def set_lifetimes(tables: Tables, timeouts: Timeouts) -> None:
+    """Sets how long entries live in each state. The tick that has begun does not count."""
+    for state in range(states.UDP_STATE + 1):
+        seconds = states.timeout(state, timeouts)
+        tables.live["lifetime"][state] = seconds * layout.TICKS_PER_SECOND + 1
+
+
+def lifetimes(tables: Tables) -> Timeouts:
+    """The timeouts that can be set, in seconds."""
+    tcp, fin, udp = (
+        (int(tables.live["lifetime"][state]) - 1) // layout.TICKS_PER_SECOND
+        for state in (TcpState.ESTABLISHED, TcpState.FIN_WAIT, states.UDP_STATE)
+    )
+    return Timeouts(tcp, fin, udp)
+
+
+def _jiffies_per_second(source: libbpf.BpfObject) -> int:
+    """The kernel's HZ, which nothing tells: jiffies counted over 0.1 s, from edge to edge."""
+    program = source.program_descriptor("read_clock")
+
+    def reading() -> tuple[int, int]:
+        context = libbpf.run(program, context=bytes(layout.CLOCK_READING.itemsize)).context
+        jiffies, now = np.frombuffer(context, dtype=layout.CLOCK_READING)[0].tolist()
+        return int(jiffies), int(now)
+
+    def edge() -> tuple[int, int]:
+        first = reading()
+        while (following := reading())[0] == first[0]:
+            pass
+        return following
+
+    jiffies, begin = edge()
+    time.sleep(0.1)
+    later, end = edge()
+    rate = (later - jiffies) * 1e9 / (end - begin)
+    return min((100, 250, 300, 1000), key=lambda hz: abs(hz - rate))

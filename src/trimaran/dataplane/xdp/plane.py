@@ -1,0 +1,166 @@
+"""The XDP dataplane, as the daemon drives it."""
+
+from collections.abc import Callable, Collection, Sequence
+from ipaddress import IPv4Address
+
+import numpy as np
+
+from trimaran.dataplane.base import DataplaneError, Service, Timeouts
+from trimaran.dataplane.xdp import attach, layout, libbpf
+from trimaran.dataplane.xdp.attach import Attachment
+from trimaran.dataplane.xdp.editor import Editor, Neighbour
+from trimaran.dataplane.xdp.held import set_held
+from trimaran.dataplane.xdp.layout import Capacity, Event
+from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load, set_lifetimes
+from trimaran.dataplane.xdp.statistics import Estimators
+from trimaran.dataplane.xdp.view import XdpView
+
+
+class XdpDataplane(XdpView):
+    """`dataplane.base.Dataplane` by our own program. One process at a time may own it."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__(loaded.tables)
+        self._loaded = loaded
+        self._editor = Editor(loaded.tables)
+        self._estimators = Estimators(loaded.tables)
+        self._attachments: dict[str, Attachment] = {}
+        self._indices: dict[str, int] = {}
+        self._missing_checksums = self.events()[Event.CHECKSUM_OFFLOADED]
+
+    @classmethod
+    def open(  # type: ignore[override]
+        cls, *, flows: int = 1 << 20, log: Callable[[str], None]
+    ) -> "XdpDataplane":
+        """Loads the program, and takes over from one that is attached in this namespace.
+
+        `flows`: connections to have room for, a power of two from 16 on (64 bytes each).
+        Interfaces with an older program get this one in one step, keeping all connections.
+        """
+        if flows < 16 or flows & (flows - 1) or flows > 1 << 26:
+            raise DataplaneError(f"{flows} connections: must be a power of two, 16 to 2^26")
+        capacity = Capacity(flows=flows)
+        before = list(attached_programs())
+        plane = cls(load(capacity, log))
+        for interface, _ in before:
+            plane.attach(interface)
+        log(
+            f"XDP dataplane: room for {flows} connections in {capacity.bytes >> 20} MiB, "
+            + ("taken over with what it held" if plane._loaded.adopted else "empty")
+        )
+        return plane
+
+    @property
+    def program(self) -> int:
+        """Descriptor of the program, for test runs."""
+        return self._loaded.programs.main
+
+    def attach(self, interface: str) -> Attachment:
+        """Puts the program on an interface, native if that works, else generic; idempotent."""
+        index = attach.read_link(interface).index
+        if self._indices.get(interface) != index:
+            programs, tables = self._loaded.programs, self._loaded.tables
+            self._attachments[interface] = attach.attach(interface, programs, tables)
+            self._indices[interface] = index
+        return self._attachments[interface]
+
+    def detach(self, interface: str) -> None:
+        """Takes the program off an interface; nothing if it is not there."""
+        present = self._attachments.pop(interface, None)
+        if present is not None:
+            attach.detach(interface, present.mode)
+            attach.forget(self._indices.pop(interface), self._loaded.tables)
+
+    def attachments(self) -> dict[str, Attachment]:
+        """Interfaces with the program, and how."""
+        return dict(self._attachments)
+
+    def apply(self, services: Sequence[Service]) -> Sequence[str]:
+        return [str(step) for step in self._editor.apply(services)]
+
+    def set_timeouts(self, timeouts: Timeouts) -> None:
+        """Sets timeouts from the next packet of each connection on; 0 keeps the old one."""
+        present = self.timeouts()
+        set_lifetimes(
+            self._loaded.tables,
+            Timeouts(
+                timeouts.tcp or present.tcp,
+                timeouts.tcp_fin or present.tcp_fin,
+                timeouts.udp or present.udp,
+            ),
+        )
+
+    def set_icmp_rate(self, per_second: int) -> None:
+        """How many ICMP errors each CPU may send a second."""
+        self._loaded.tables.live["icmp_per_second"] = per_second
+
+    def set_held(self, addresses: Collection[IPv4Address]) -> None:
+        """The virtual addresses that this director holds: only these are served."""
+        set_held(self._loaded.tables, addresses)
+
+    def set_local(self, addresses: Collection[IPv4Address]) -> None:
+        """The director's own addresses: a destination among them is the director itself."""
+        self._editor.set_local(addresses)
+
+    def set_neighbour(self, address: IPv4Address, neighbour: Neighbour | None) -> None:
+        """How to reach a destination; None: not known now, so no new connections for it."""
+        self._editor.set_neighbour(address, neighbour)
+
+    def wanted_neighbours(self) -> set[IPv4Address]:
+        """Addresses that `set_neighbour` should be called for."""
+        return self._editor.addresses()
+
+    def poll(self, now_ns: int) -> Sequence[str]:
+        """To be called every second: expiry, rates, trash, interfaces; lines for the log."""
+        self._sweep()
+        self._editor.empty_trash(now_ns)
+        self._estimators.poll(now_ns)
+        return [*self._refresh_interfaces(), *self._fall_back_if_needed()]
+
+    def _sweep(self) -> int:
+        """Clears expired entries; how many."""
+        request = np.zeros((), dtype=layout.SWEEP)
+        request["buckets"] = self._loaded.tables.buckets
+        answer = libbpf.run(self._loaded.programs.sweep, context=request.tobytes()).context
+        return int(np.frombuffer(answer, dtype=layout.SWEEP)[0]["expired"])
+
+    def _refresh_interfaces(self) -> list[str]:
+        """Follows changes of MAC address and MTU; notices interfaces that are gone."""
+        lines = []
+        for name, attachment in list(self._attachments.items()):
+            try:
+                link = attach.read_link(name)
+                known = link.index == self._indices[name] and libbpf.xdp_query(link.index)[0]
+            except DataplaneError:
+                known = 0
+            if known:
+                attach.describe(link, attachment.mode, self._loaded.tables)
+                continue
+            del self._attachments[name]
+            attach.forget(self._indices.pop(name), self._loaded.tables)
+            lines.append(f"interface {name}: gone, or the XDP program was taken off it")
+        return lines
+
+    def _fall_back_if_needed(self) -> list[str]:
+        missing = self.events()[Event.CHECKSUM_OFFLOADED]
+        if missing == self._missing_checksums:
+            return []
+        self._missing_checksums = missing
+        lines = []
+        reason = "senders leave checksums to hardware that is not there (ethtool -K DEV tx off)"
+        for name, attachment in self._attachments.items():
+            verifying = self._loaded.tables.live["interfaces"]["verify_checksums"]
+            if attachment.mode == attach.NATIVE and verifying[self._indices[name] % len(verifying)]:
+                programs, tables = self._loaded.programs, self._loaded.tables
+                self._attachments[name] = attach.fall_back(name, programs, tables, reason)
+                lines.append(f"interface {name}: XDP in generic mode from now on: {reason}")
+        return lines
+
+    def close(self, *, remove: bool) -> None:
+        """Ends ownership. `remove`: takes the program off everywhere, and all ends with it;
+        else forwarding goes on, and the next `open` takes over."""
+        if remove:
+            for interface in list(self._attachments):
+                self.detach(interface)
+        self._loaded.tables.close()
+        self._loaded.source.close()

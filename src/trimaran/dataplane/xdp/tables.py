@@ -1,0 +1,108 @@
+"""The program's maps as arrays in memory: no system call to read, edit or count."""
+
+import os
+import time
+from ipaddress import IPv4Address
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimaran.dataplane.xdp import layout, libbpf
+
+Records = NDArray[Any]
+
+_MAPPED: Final = {
+    "flows": layout.FLOW,
+    "services": layout.SERVICE,
+    "members": layout.MEMBER,
+    "destinations": layout.DESTINATION,
+    "counters": layout.COUNTERS,
+    "events": layout.EVENTS,
+    "ledger": layout.LEDGER,
+}
+LIVE_MAP: Final = ".data.live"
+SERVICE_IDS: Final = "service_ids"
+BUDGETS: Final = "icmp_budgets"
+MAPS: Final = (*_MAPPED, LIVE_MAP, SERVICE_IDS, BUDGETS)
+
+
+class Tables:
+    """All maps of one program. Owns the descriptors that it is given."""
+
+    def __init__(self, descriptors: dict[str, int], *, writable: bool) -> None:
+        self._descriptors = descriptors
+        self._writable = writable
+        mapped = {name: self._map(name, kind) for name, kind in _MAPPED.items()}
+        self.flows = mapped["flows"]
+        self.services = mapped["services"]
+        self.members = mapped["members"]
+        self.destinations = mapped["destinations"]
+        self.ledger = mapped["ledger"]
+        self.events = mapped["events"]
+        self.counters = mapped["counters"].reshape(-1, len(self.destinations))
+        self.live = self._map(LIVE_MAP, layout.LIVE)[0]
+        self.service_ids = descriptors[SERVICE_IDS]
+
+    def _map(self, name: str, kind: np.dtype[Any]) -> Records:
+        info = libbpf.map_info(self._descriptors[name])
+        size = info.value_size * info.max_entries
+        whole = -(-size // os.sysconf("SC_PAGESIZE")) * os.sysconf("SC_PAGESIZE")
+        memory = libbpf.map_memory(self._descriptors[name], whole, writable=self._writable)
+        return np.frombuffer(memory, dtype=kind, count=size // kind.itemsize)
+
+    def close(self) -> None:
+        """Closes the descriptors. The memory stays mapped for as long as an array uses it."""
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
+
+    @property
+    def buckets(self) -> int:
+        return len(self.flows) // layout.SLOTS
+
+    def tick(self) -> float:
+        """The program's clock now, in 1/16 s, from its last reading (with the sweep)."""
+        while True:
+            clock = int(self.live["clock"])
+            elapsed = time.monotonic_ns() - int(self.live["clock_time"])
+            if clock == int(self.live["clock"]):
+                return clock / 256 + elapsed * layout.TICKS_PER_SECOND / 1e9
+
+    def counted(self) -> NDArray[np.int64]:
+        """Connections, packets in and out, bytes in and out of every destination."""
+        sums = np.zeros((len(self.destinations), 5), dtype=np.int64)
+        for column, name in ((0, "connections"), (1, "packets"), (3, "bytes")):
+            sums[:, column] = self.counters[name].sum(axis=0, dtype=np.uint64)
+        return sums
+
+    def connections(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """ActiveConn and InActConn of every destination."""
+        active = self.counters["active"].sum(axis=0, dtype=np.uint64).astype(np.int64)
+        total = self.counters["total"].sum(axis=0, dtype=np.uint64).astype(np.int64)
+        active = np.maximum(active, 0)
+        return active, np.maximum(total - active, 0)
+
+    def order(self, service: int) -> list[int]:
+        """The destinations of a service in list order, newest first."""
+        first, length, _ = unpack_rotation(int(self.services["rotation"][service]))
+        return [int(d) for d in self.members["destination"][first : first + length]]
+
+    def event_totals(self) -> dict[layout.Event, int]:
+        """How often each event happened since the maps were made."""
+        sums = self.events["count"].sum(axis=0, dtype=np.uint64)
+        return {event: int(sums[event]) for event in layout.Event}
+
+
+def unpack_rotation(word: int) -> tuple[int, int, int]:
+    """First member, number of members, cursor."""
+    field = (1 << layout.CURSOR_BITS) - 1
+    return word >> 2 * layout.CURSOR_BITS, word >> layout.CURSOR_BITS & field, word & field
+
+
+def pack_rotation(first: int, length: int, cursor: int) -> int:
+    return first << 2 * layout.CURSOR_BITS | length << layout.CURSOR_BITS | cursor
+
+
+def native(address: IPv4Address) -> int:
+    """An address as the program loads it: its four bytes, little end first."""
+    return int.from_bytes(address.packed, "little")

@@ -1,0 +1,43 @@
+"""A director whose program is run on frames by BPF_PROG_TEST_RUN: no interface, no network."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from frames import Director
+
+from trimaran.dataplane.base import Timeouts
+from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.loader import Loaded, load, set_lifetimes
+from trimaran.dataplane.xdp.plane import XdpDataplane
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _program() -> None:
+    """The compiled program; these tests are the kernel's to judge, so they need root."""
+    if os.geteuid():
+        pytest.skip("needs root")
+    subprocess.run(["make", "--silent", "-C", str(ROOT / "bpf")], check=True)
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Iterator[Loaded]:
+    loaded = load(Capacity(flows=1 << 10, services=64, destinations=256), print)
+    yield loaded
+    XdpDataplane(loaded).close(remove=True)
+
+
+@pytest.fixture
+def director(loaded: Loaded) -> Director:
+    """A director with empty tables (loading the program anew for each test takes too long)."""
+    tables = loaded.tables
+    XdpDataplane(loaded).apply([])
+    for memory in (tables.flows, tables.destinations, tables.counters, tables.ledger):
+        memory[...] = 0
+    tables.events["count"] = 0
+    set_lifetimes(tables, Timeouts())
+    return Director(XdpDataplane(loaded))
