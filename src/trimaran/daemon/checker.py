@@ -1,0 +1,268 @@
+"""The checker: makes the attempts that the schedules ask for, and says what came of them.
+
+A TCP check is half a handshake. The kernel is told not to acknowledge the server's SYN-ACK at
+once (TCP_QUICKACK off), and closing sends a reset instead (SO_LINGER 0): the server's kernel
+drops the half-open connection, so that its application never sees the check, its accept queue
+stays empty, and neither side is left with an entry in TIME_WAIT.
+
+Cost decides the form (`bench/checks.py`): plain non-blocking connects, one epoll for all their
+answers, which the loop watches as one descriptor, and one timer over a heap for all starts and
+all timeouts.
+"""
+
+import asyncio
+import errno
+import itertools
+import logging
+import random
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+
+from trimaran.daemon.messages import ServersStatus, ServerStatus
+from trimaran.health import tcp
+from trimaran.health.roster import Roster, Standing
+from trimaran.health.schedule import Schedule
+from trimaran.health.verdict import Verdict
+from trimaran.model.check import TcpCheck
+from trimaran.model.duration import MILLISECOND, SECOND
+from trimaran.model.service import VirtualService
+
+log = logging.getLogger("checker")
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_IP_BIND_ADDRESS_NO_PORT = 24
+"""linux/in.h: choose the port at connect(2), so that ports are not scarce for the whole host."""
+
+_BATCH = 64
+"""Attempts started in a row before the loop gets to look at the answers."""
+_TICK = 20 * MILLISECOND
+"""Alarms ring on multiples of this, so that many share one turn of the loop."""
+_REPORT_GAP_SECONDS = 0.01
+"""Changes that come in a rush share a report: each one names all servers."""
+_COMPLAINT_GAP = 10 * SECOND
+
+# Successive multiples of this, modulo 1, divide a circle evenly however many there are.
+_GOLDEN_RATIO = 0.6180339887498949
+
+
+class _Probe:
+    """A check that is being made: its schedule, the attempt under way, the next alarm."""
+
+    __slots__ = ("alarm", "check", "connection", "schedule", "source", "target")
+
+    def __init__(self, check: TcpCheck, schedule: Schedule) -> None:
+        self.check = check
+        self.schedule = schedule
+        self.target = (str(check.address), check.port)
+        self.source = (str(check.bind_address), 0) if check.bind_address else None
+        self.connection: socket.socket | None = None
+        self.alarm: int | None = None
+
+
+class Checker:
+    """Checks real servers in the running event loop, until `close`.
+
+    `report` gets the standing of all real servers after each `configure` and each change; it is
+    called from the loop, never from within a method. `chance` gives numbers in [0, 1).
+    """
+
+    def __init__(
+        self,
+        report: Callable[[ServersStatus], None],
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.attempts = 0
+        self._report_to = report
+        self._chance = chance
+        self._phase = chance()
+        self._loop = asyncio.get_running_loop()
+        self._roster = Roster()
+        self._probes: dict[TcpCheck, _Probe] = {}
+        self._open: dict[int, _Probe] = {}
+        self._answers = select.epoll()
+        self._loop.add_reader(self._answers.fileno(), self._take_answers)
+        self._alarms: list[tuple[int, int, _Probe]] = []
+        self._serial = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_alarm = 0
+        self._next_report: asyncio.TimerHandle | None = None
+        self._last_report = float("-inf")
+        self._next_complaint = 0
+
+    def configure(self, services: tuple[VirtualService, ...]) -> None:
+        """Check the real servers of these services, and no others, from now on.
+
+        A check that stays keeps its state and its place in the schedule.
+        """
+        changed = self._roster.configure(services, time.time_ns())
+        wanted = self._roster.checks()
+        for check in self._probes.keys() - wanted:
+            self._stop(self._probes.pop(check))
+        now = time.monotonic_ns()
+        for check in wanted:
+            if check not in self._probes:
+                self._probes[check] = self._plan(check, now)
+        self._arm()
+        self._log(changed)
+        self._report_soon()
+
+    def close(self) -> None:
+        """Stop all checks and report nothing more."""
+        for probe in self._probes.values():
+            self._stop(probe)
+        self._probes.clear()
+        self._alarms.clear()
+        for timer in (self._timer, self._next_report):
+            if timer is not None:
+                timer.cancel()
+        self._loop.remove_reader(self._answers.fileno())
+        self._answers.close()
+
+    # Alarms: each probe has at most one, for its next start or for its attempt's time limit.
+
+    def _plan(self, check: TcpCheck, now: int) -> _Probe:
+        self._phase = (self._phase + _GOLDEN_RATIO) % 1.0
+        share = self._chance() if check.timing.warmup else 0.0
+        schedule = Schedule(check.timing, now, warmup_share=share, phase=self._phase)
+        probe = _Probe(check, schedule)
+        self._set_alarm(probe, schedule.deadline())
+        return probe
+
+    def _set_alarm(self, probe: _Probe, instant: int | None) -> None:
+        probe.alarm = instant
+        if instant is not None:
+            heappush(self._alarms, (instant, next(self._serial), probe))
+
+    def _arm(self) -> None:
+        """Set the timer to the earliest alarm. Superseded alarms are dropped as they come up."""
+        while self._alarms and self._alarms[0][2].alarm != self._alarms[0][0]:
+            heappop(self._alarms)
+        if not self._alarms:
+            return
+        alarm = -(-self._alarms[0][0] // _TICK) * _TICK
+        if self._timer is not None:
+            if self._timer_alarm <= alarm:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(alarm / SECOND, self._ring)
+        self._timer_alarm = alarm
+
+    def _ring(self) -> None:
+        self._timer = None
+        now = time.monotonic_ns()
+        for _ in range(_BATCH):
+            if not self._alarms or self._alarms[0][0] > now:
+                break
+            alarm, _, probe = heappop(self._alarms)
+            if probe.alarm != alarm:
+                continue
+            if probe.connection is None:
+                self._start(probe)
+            else:
+                self._finish(probe, tcp.unanswered(probe.check))
+        self._arm()
+
+    # Attempts
+
+    def _start(self, probe: _Probe) -> None:
+        probe.schedule.started()
+        self.attempts += 1
+        try:
+            connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            self._finish(probe, tcp.judge(error.errno or errno.EMFILE))
+            return
+        probe.connection = connection
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        if probe.source is not None:
+            connection.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            try:
+                connection.bind(probe.source)
+            except OSError as error:
+                self._finish(probe, tcp.judge_bind(probe.check, error.errno or errno.EINVAL))
+                return
+        result = connection.connect_ex(probe.target)
+        if result == errno.EINPROGRESS:
+            descriptor = connection.fileno()
+            self._open[descriptor] = probe
+            self._answers.register(descriptor, select.EPOLLOUT)
+            self._set_alarm(probe, time.monotonic_ns() + probe.check.connect_timeout)
+        else:
+            self._finish(probe, tcp.judge(result))
+
+    def _take_answers(self) -> None:
+        for descriptor, _ in self._answers.poll(0, _BATCH):
+            probe = self._open[descriptor]
+            assert probe.connection is not None
+            error = probe.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error == 0 and probe.connection.getsockname() == probe.target:
+                self._finish(probe, tcp.connected_to_itself())
+            else:
+                self._finish(probe, tcp.judge(error))
+        self._arm()
+
+    def _finish(self, probe: _Probe, result: Verdict) -> None:
+        self._hang_up(probe)
+        now = time.monotonic_ns()
+        changed = probe.schedule.finished(result, now)
+        self._set_alarm(probe, probe.schedule.deadline())
+        if result.up is None and now >= self._next_complaint:
+            self._next_complaint = now + _COMPLAINT_GAP
+            log.error("checks cannot be made, servers stay as they were: %s", result.reason)
+        if changed:
+            self._log(self._roster.decide(probe.check, probe.schedule.verdict, time.time_ns()))
+            self._report_soon()
+
+    def _hang_up(self, probe: _Probe) -> None:
+        if probe.connection is not None:
+            self._open.pop(probe.connection.fileno(), None)
+            probe.connection.close()  # and the epoll forgets it
+            probe.connection = None
+
+    def _stop(self, probe: _Probe) -> None:
+        self._hang_up(probe)
+        self._set_alarm(probe, None)
+
+    # What is said
+
+    def _log(self, changed: Iterable[Standing]) -> None:
+        for standing in changed:
+            if standing.verdict.up is None:
+                continue
+            log.log(
+                logging.INFO if standing.verdict.up else logging.WARNING,
+                "real server %s of %s is %s: %s",
+                standing.server,
+                standing.service,
+                "up" if standing.verdict.up else "down",
+                standing.verdict.reason,
+            )
+
+    def _report_soon(self) -> None:
+        if self._next_report is None:
+            instant = max(self._loop.time(), self._last_report + _REPORT_GAP_SECONDS)
+            self._next_report = self._loop.call_at(instant, self._report)
+
+    def _report(self) -> None:
+        self._next_report = None
+        self._last_report = self._loop.time()
+        self._report_to(
+            ServersStatus(
+                tuple(
+                    ServerStatus(
+                        standing.service,
+                        standing.server,
+                        standing.verdict.up,
+                        standing.since / SECOND,
+                        standing.verdict.reason,
+                    )
+                    for standing in self._roster.standings()
+                )
+            )
+        )

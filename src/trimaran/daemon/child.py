@@ -1,0 +1,156 @@
+"""What the steward's children have in common: start, log, show life, stop.
+
+A child is told everything over its end of the socket pair. When that closes the steward is
+gone, whatever killed it, and the child leaves the kernel clean and ends: no director goes on
+half alive.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NoReturn, Protocol
+
+from trimaran.daemon import bus
+from trimaran.daemon.messages import Alive, Log, Message, Ready, Stop, ToChild
+from trimaran.daemon.tasks import spawn
+
+_EXIT_DEFECT = 70
+EXIT_CANNOT_RUN = 3
+"""The machine lacks what this process needs; starting it again would not help."""
+
+_SIGN_OF_LIFE_SECONDS = 1.0
+
+
+class CannotRun(Exception):
+    """This machine lacks something the child needs; the text is for an operator."""
+
+
+class Body(Protocol):
+    """What a child does besides talking."""
+
+    async def start(self) -> None:
+        """Set up. Raises `CannotRun`."""
+        ...
+
+    def handle(self, message: ToChild) -> None:
+        """Take a message of the steward; must not block."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave the kernel as if this process had never run."""
+        ...
+
+
+Send = Callable[[Message], None]
+
+_BODIES = {
+    "speaker": ("trimaran.daemon.speaker", "Speaker"),
+    "checker": ("trimaran.daemon.checking", "Checking"),
+    "plane": ("trimaran.daemon.plane", "Plane"),
+}
+
+NAMES = tuple(_BODIES)
+
+
+def command(name: str, descriptor: int) -> list[str]:
+    """The command line that starts this child with its end of the socket pair."""
+    return [sys.executable, "-m", "trimaran.daemon", name, "--bus", str(descriptor)]
+
+
+class _ToSteward(logging.Handler):
+    """Log records as messages, so that a full pipe or disk can never stop this process."""
+
+    def __init__(self, send: Send) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._send(Log(record.levelno, self.format(record)))
+
+
+def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An exception that nobody expected: end, and be started again from a known state."""
+    error = context.get("exception")
+    where = ""
+    if error is not None:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f": {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+    logging.critical("defect: %s%s", context.get("message"), where)
+    os._exit(_EXIT_DEFECT)
+
+
+async def _serve(name: str, descriptor: int) -> int:
+    stopping = asyncio.Event()
+    backlog: list[ToChild] = []
+    body: Body | None = None
+
+    def receive(message: ToChild) -> None:
+        if isinstance(message, Stop):
+            stopping.set()
+        elif body is None:
+            backlog.append(message)
+        else:
+            body.handle(message)
+
+    end = socket.socket(fileno=descriptor)
+    link = await bus.to_steward(end, receive, stopping.set)
+    to_steward = _ToSteward(link.send)
+    to_steward.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[to_steward], force=True)
+    for noisy in ("asyncio", "pyroute2"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_die)
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+
+    module, class_name = _BODIES[name]
+    made: Body = getattr(import_module(module), class_name)(link.send)
+    try:
+        await made.start()
+    except CannotRun as error:
+        logging.error("%s", error)
+        return EXIT_CANNOT_RUN
+    except Exception as error:
+        _die(loop, {"message": "start", "exception": error})
+    body = made
+    link.send(Ready())
+    for message in backlog:
+        body.handle(message)
+
+    async def show_life() -> None:
+        while True:
+            link.send(Alive())
+            await asyncio.sleep(_SIGN_OF_LIFE_SECONDS)
+
+    life = spawn(show_life(), "show life")
+    await stopping.wait()
+    life.cancel()
+    await body.stop()
+    link.close()
+    await asyncio.sleep(0)
+    return 0
+
+
+def main() -> NoReturn:
+    """Entry point of `python -m trimaran.daemon NAME --bus FD`."""
+    parser = argparse.ArgumentParser(prog="trimaran.daemon")
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--bus", type=int, required=True)
+    arguments = parser.parse_args()
+    # The terminal's Ctrl-C goes to every process of the group; the steward alone answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A checker has a descriptor for each attempt under way.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    status = asyncio.run(_serve(arguments.name, arguments.bus))
+    # Nothing is left to flush or free: the interpreter's own farewell would only cost time.
+    os._exit(status)

@@ -1,0 +1,64 @@
+"""The control socket: how commands reach a running daemon. One JSON line in, one out."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+Answer = Callable[[dict[str, Any]], bytes]
+
+_LONGEST_REQUEST = 64 << 10
+_PATIENCE_SECONDS = 5.0
+
+
+class ControlError(Exception):
+    """No daemon answers; the text says where it was looked for."""
+
+
+async def serve(path: Path, answer: Answer) -> asyncio.Server:
+    """Answer requests on a unix socket that only root can use."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, ValueError, asyncio.LimitOverrunError, TimeoutError):
+            line = await asyncio.wait_for(reader.readline(), _PATIENCE_SECONDS)
+            request = json.loads(line)
+            reply = (
+                answer(request)
+                if isinstance(request, dict)
+                else b'{"error": "a request is a JSON object"}'
+            )
+            writer.write(reply + b"\n")
+            await asyncio.wait_for(writer.drain(), _PATIENCE_SECONDS)
+        writer.close()
+
+    path.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        return await asyncio.start_unix_server(converse, path, limit=_LONGEST_REQUEST)
+    finally:
+        os.umask(before)
+
+
+def ask(path: Path, request: dict[str, Any]) -> bytes:
+    """Send one request and return the answer. Raises `ControlError`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+        channel.settimeout(_PATIENCE_SECONDS)
+        try:
+            channel.connect(str(path))
+            channel.sendall(json.dumps(request).encode() + b"\n")
+            with channel.makefile("rb") as answers:
+                return answers.readline()
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise ControlError(
+                f"no trimaran daemon runs here (nothing listens on {path}); "
+                "start one with 'trimaran run -f FILE' in this network namespace, "
+                "or name its --run-dir"
+            ) from None
+        except PermissionError:
+            raise ControlError(f"{path}: permission denied (you must be root)") from None
+        except OSError as error:
+            raise ControlError(f"{path}: {error.strerror or error}") from None

@@ -1,0 +1,152 @@
+"""What the processes of a director say to one another, over the steward's socket pairs.
+
+One tagged, typed value a line (JSON). The steward is the middle of a star: children never
+talk to each other, so any of them can die and come back without the others noticing.
+"""
+
+from ipaddress import IPv4Address
+
+import msgspec
+
+from trimaran.dataplane.base import Service
+from trimaran.model.address import VirtualAddress
+from trimaran.model.router import VirtualRouter
+from trimaran.model.service import ServerKey, ServiceKey, VirtualService
+
+
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """Base of all messages."""
+
+
+# From the steward
+
+
+class ConfigureSpeaker(Message, frozen=True):
+    """The whole set of virtual routers to run.
+
+    `resumed`: interface and VRID of those that were master when the speaker before this one
+    died, so short a time ago that no backup can have noticed.
+    """
+
+    routers: tuple[VirtualRouter, ...]
+    resumed: tuple[tuple[str, int], ...] = ()
+
+
+class ConfigureChecker(Message, frozen=True):
+    """The whole set of virtual services whose real servers are to be checked."""
+
+    services: tuple[VirtualService, ...]
+
+
+class ConfigurePlane(Message, frozen=True):
+    """The whole desired state of the dataplane, and the interfaces that clients come in by."""
+
+    services: tuple[Service, ...]
+    interfaces: tuple[str, ...]
+
+
+class HoldAddresses(Message, frozen=True):
+    """The addresses about to be, or being, held by virtual routers (the whole set).
+
+    The dataplane serves them from now on; `AddressesHeld` with the same number answers, so
+    that no packet for a fresh VIP can meet a dataplane that does not know it yet.
+    """
+
+    number: int
+    addresses: tuple[IPv4Address, ...]
+
+
+class Stop(Message, frozen=True):
+    """Leave the kernel as if this process had never run, then exit with status 0."""
+
+
+# From the children
+
+
+class Ready(Message, frozen=True):
+    """The process has set up what it needs and takes configurations."""
+
+
+class Alive(Message, frozen=True):
+    """A sign of life, once a second, from the child's own event loop."""
+
+
+class Log(Message, frozen=True):
+    """A line for the log. Children never write it themselves: a full pipe would stop them."""
+
+    level: int
+    text: str
+
+
+class RouterStatus(Message, frozen=True):
+    """What a virtual router is doing. `since`: seconds since the epoch."""
+
+    name: str
+    interface: str
+    vrid: int
+    state: str
+    since: float
+    priority: int
+    master: IPv4Address | None
+    addresses: tuple[str, ...]
+    transitions: int
+    adverts_sent: int
+    adverts_received: int
+    discarded: dict[str, int]
+    worst_lateness: int
+    """Nanoseconds by which the latest advert ever was late."""
+
+
+class RoutersStatus(Message, frozen=True):
+    """All virtual routers of the speaker."""
+
+    routers: tuple[RouterStatus, ...]
+
+
+class HoldRequest(Message, frozen=True):
+    """The speaker is about to hold, or has let go, so that these are all the addresses it holds.
+
+    The steward notes them down (they must not outlive the speaker), makes the dataplane serve
+    them and answers with `AddressesHeld`.
+    """
+
+    number: int
+    addresses: tuple[VirtualAddress, ...]
+
+
+class AddressesHeld(Message, frozen=True):
+    """The dataplane serves the addresses of the `HoldAddresses` with this number."""
+
+    number: int
+
+
+class ServerStatus(Message, frozen=True):
+    """What the checks say of one real server of one service. `up` None: not known yet."""
+
+    service: ServiceKey
+    server: ServerKey
+    up: bool | None
+    since: float
+    reason: str
+
+
+class ServersStatus(Message, frozen=True):
+    """All real servers of the checker."""
+
+    servers: tuple[ServerStatus, ...]
+
+
+class PlaneStatus(Message, frozen=True):
+    """What the dataplane process runs."""
+
+    dataplane: str
+    interfaces: dict[str, str]
+    """Interface → attachment mode (native, generic) or the reason why there is none."""
+
+
+ToChild = (
+    ConfigureSpeaker | ConfigureChecker | ConfigurePlane | HoldAddresses | AddressesHeld | Stop
+)
+FromChild = (
+    Ready | Alive | Log | RoutersStatus | HoldRequest | AddressesHeld | ServersStatus | PlaneStatus
+)

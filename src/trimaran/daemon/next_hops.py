@@ -1,0 +1,69 @@
+"""The MAC addresses that packets to real servers need, kept fresh by the kernel."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv4Address
+
+from pyroute2 import AsyncIPRoute
+
+from trimaran.dataplane.xdp.editor import Neighbour
+from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.net import neighbours
+from trimaran.net.errors import NetError
+from trimaran.net.neighbours import Route
+
+log = logging.getLogger("plane")
+
+Hop = tuple[int, IPv4Address]
+
+
+class NextHops:
+    """Routes and neighbours of the real servers, as the kernel has them."""
+
+    def __init__(self, netlink: AsyncIPRoute, dataplane: XdpDataplane) -> None:
+        self._netlink = netlink
+        self._dataplane = dataplane
+        self._routes: dict[IPv4Address, Route] = {}
+        self._macs: dict[Hop, bytes] = {}
+
+    def unresolved(self) -> bool:
+        """Whether the MAC address of some real server is not known."""
+        wanted = self._dataplane.wanted_neighbours()
+        return any(
+            (route := self._routes.get(address)) is None
+            or not (route.local or (route.ifindex, route.next_hop) in self._macs)
+            for address in wanted
+        )
+
+    async def resolve(self, address: IPv4Address, mac_of: Callable[[int], bytes]) -> None:
+        """Find the way to a real server and have the kernel keep its MAC. Raises NetError."""
+        route = await neighbours.route_to(self._netlink, address)
+        self._routes[address] = route
+        if route.local:
+            return
+        mac = await neighbours.lookup(self._netlink, route.ifindex, route.next_hop)
+        await neighbours.resolve(self._netlink, route.ifindex, route.next_hop)
+        hop = neighbours.Neighbour(route.ifindex, route.next_hop, mac)
+        self.learn(hop, mac_of(route.ifindex))
+
+    def learn(self, hop: neighbours.Neighbour, source_mac: bytes) -> None:
+        """Take note of a neighbour's MAC address, or of its being lost (None)."""
+        key = (hop.ifindex, hop.address)
+        if hop.mac is None:
+            self._macs.pop(key, None)
+        else:
+            self._macs[key] = hop.mac
+        for address, route in self._routes.items():
+            if (route.ifindex, route.next_hop) == key:
+                self._dataplane.set_neighbour(
+                    address,
+                    Neighbour(hop.mac, source_mac, route.ifindex, route.mtu) if hop.mac else None,
+                )
+
+    async def release(self) -> None:
+        """Leave the neighbours to the kernel's usual ageing again."""
+        for route in self._routes.values():
+            if not route.local:
+                with suppress(NetError):
+                    await neighbours.release(self._netlink, route.ifindex, route.next_hop)

@@ -1,0 +1,183 @@
+"""The plane: the process that keeps the kernel's forwarding as it should be.
+
+What it serves follows from two things: the services it is told, and the addresses that this
+director has, which it sees in the kernel itself as IPVS would. A VIP that the speaker is about
+to add is announced to it beforehand, so that not one packet meets a kernel that has the address
+and a program that does not serve it.
+"""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from ipaddress import IPv4Address
+
+from pyroute2 import AsyncIPRoute
+
+from trimaran.daemon.child import CannotRun, Send
+from trimaran.daemon.messages import (
+    AddressesHeld,
+    ConfigurePlane,
+    HoldAddresses,
+    PlaneStatus,
+    ToChild,
+)
+from trimaran.daemon.next_hops import NextHops
+from trimaran.daemon.tasks import spawn
+from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.net import links, neighbours
+from trimaran.net.errors import NetError
+from trimaran.net.links import Link
+
+log = logging.getLogger("plane")
+
+_POLL_SECONDS = 1.0
+_RESOLVE_EVERY_POLLS = 30
+
+
+class Plane:
+    """Body of the plane process, on the XDP dataplane."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._links: dict[str, Link] = {}
+        self._interfaces: tuple[str, ...] = ()
+        self._announced: frozenset[IPv4Address] = frozenset()
+        self._service_addresses: frozenset[IPv4Address] = frozenset()
+        self._trouble: dict[str, str] = {}
+        self._resolve_now = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        try:
+            self._dataplane = XdpDataplane.open(log=log.info)
+        except DataplaneError as error:
+            for line in error.log:
+                log.info("%s", line)
+            raise CannotRun(str(error)) from error
+        self._netlink = AsyncIPRoute()
+        await self._netlink.setup_endpoint()
+        self._next_hops = NextHops(self._netlink, self._dataplane)
+        self._links = {link.name: link for link in (await links.links(self._netlink)).values()}
+        for work in (self._watch_links, self._watch_neighbours, self._resolve, self._poll):
+            self._tasks.append(spawn(work(), work.__name__))
+
+    def handle(self, message: ToChild) -> None:
+        match message:
+            case ConfigurePlane(services, interfaces):
+                self._interfaces = interfaces
+                self._service_addresses = frozenset(service.key.address for service in services)
+                self._attach()
+                for line in self._dataplane.apply(services):
+                    log.info("%s", line)
+                self._take_addresses()
+                self._resolve_now.set()
+                self._report()
+            case HoldAddresses(number, addresses):
+                self._announced = frozenset(addresses)
+                self._take_addresses()
+                self._send(AddressesHeld(number))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._dataplane.close(remove=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._next_hops.release(), 0.2)
+
+    # Addresses and interfaces
+
+    async def _watch_links(self) -> None:
+        async for change in links.watch(self._netlink):
+            if change.before is not None:
+                self._links.pop(change.before.name, None)
+            if change.after is not None:
+                self._links[change.after.name] = change.after
+            self._take_addresses()
+            self._attach()
+            self._resolve_now.set()
+
+    def _take_addresses(self) -> None:
+        local = {address.address for link in self._links.values() for address in link.addresses}
+        self._dataplane.set_local(local)
+        self._dataplane.set_held((local | self._announced) & self._service_addresses)
+
+    def _attach(self) -> None:
+        """Attach where clients come in: the interfaces named, and those that carry a VIP."""
+        wanted = set(self._interfaces) | {
+            link.name
+            for link in self._links.values()
+            if any(address.address in self._service_addresses for address in link.addresses)
+        }
+        wanted.discard("lo")
+        attached = self._dataplane.attachments()
+        for name in attached.keys() - wanted:
+            self._dataplane.detach(name)
+        for name in wanted:
+            link = self._links.get(name)
+            if link is None:
+                self._trouble[name] = "no such interface"
+                continue
+            if name not in attached:
+                self._attach_to(name)
+
+    def _attach_to(self, name: str) -> None:
+        try:
+            attachment = self._dataplane.attach(name)
+        except DataplaneError as error:
+            if self._trouble.get(name) != str(error):
+                log.error("%s", error)
+            self._trouble[name] = str(error)
+            return
+        self._trouble.pop(name, None)
+        log.info(
+            "attached to %s in %s mode%s",
+            name,
+            attachment.mode,
+            f": {attachment.reason}" if attachment.reason else "",
+        )
+
+    # Real servers
+
+    async def _watch_neighbours(self) -> None:
+        # On a socket of its own: the kernel makes one dump at a time for each.
+        async with AsyncIPRoute() as netlink:
+            async for neighbour in neighbours.watch(netlink):
+                self._next_hops.learn(neighbour, self._mac_of(neighbour.ifindex))
+
+    async def _resolve(self) -> None:
+        while True:
+            await self._resolve_now.wait()
+            self._resolve_now.clear()
+            for address in self._dataplane.wanted_neighbours():
+                try:
+                    await self._next_hops.resolve(address, self._mac_of)
+                except NetError as error:
+                    log.warning("%s", error)
+
+    def _mac_of(self, ifindex: int) -> bytes:
+        for link in self._links.values():
+            if link.index == ifindex:
+                return link.mac
+        return b""
+
+    # Regular work
+
+    async def _poll(self) -> None:
+        polls = 0
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            polls += 1
+            for line in self._dataplane.poll(time.monotonic_ns()):
+                log.warning("%s", line)
+            if self._trouble:
+                self._attach()
+            if polls % _RESOLVE_EVERY_POLLS == 0 or self._next_hops.unresolved():
+                self._resolve_now.set()
+            self._report()
+
+    def _report(self) -> None:
+        attachments = self._dataplane.attachments()
+        interfaces = self._trouble | {name: a.mode for name, a in attachments.items()}
+        self._send(PlaneStatus("xdp", interfaces))

@@ -1,0 +1,78 @@
+"""The run directory: where a daemon's lock, control socket and notes are.
+
+Every network namespace has its own by default, so that several directors run on one host and
+each command started in the same namespace finds its daemon with no option.
+"""
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path("/run/trimaran")
+
+_INITIAL_ONLY = Path("/proc/sys/net/core/netdev_budget")
+"""The kernel shows the settings that all namespaces share in the initial one only. (To compare
+with /proc/1/ns/net takes CAP_SYS_PTRACE and knowing that process 1 is in the initial one.)"""
+
+
+class RunDirectoryError(Exception):
+    """The run directory cannot be used; the text says why, for an operator."""
+
+
+def namespace_inode() -> int:
+    """The inode that names the network namespace of this process (namespaces(7))."""
+    return os.stat("/proc/self/ns/net").st_ino
+
+
+def default_run_directory() -> Path:
+    """`/run/trimaran`, or `/run/trimaran/netns-<inode>` outside the initial namespace."""
+    return ROOT if _INITIAL_ONLY.exists() else ROOT / f"netns-{namespace_inode()}"
+
+
+class RunDirectory:
+    """A run directory held by this process until it ends, however it ends (flock(2))."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise RunDirectoryError(f"run directory {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(self._lock, 20, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._lock)
+            raise RunDirectoryError(
+                f"run directory {path}: a trimaran daemon (pid {owner}) runs on it already; "
+                "stop that one or give --run-dir another directory"
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    @property
+    def control_socket(self) -> Path:
+        """Where commands reach the daemon."""
+        return control_socket(self.path)
+
+    @property
+    def held_addresses(self) -> Path:
+        """The note of addresses that must not outlive the speaker."""
+        return self.path / "held-addresses.json"
+
+    def release(self) -> None:
+        """Remove what the daemon made. The lock goes last, so that no other can slip in."""
+        for name in ("control.sock", "held-addresses.json", "lock"):
+            (self.path / name).unlink(missing_ok=True)
+        os.close(self._lock)
+        if self.path.parent == ROOT:
+            # Something of the operator's may be in it.
+            with suppress(OSError):
+                self.path.rmdir()
+
+
+def control_socket(run_directory: Path) -> Path:
+    """Where commands reach the daemon that runs on this directory."""
+    return run_directory / "control.sock"

@@ -1,0 +1,187 @@
+"""What a director is doing, as one document: the answer to `trimaran status`.
+
+The steward collects what its children last said (`Status`); what goes out is a `Document`, whose
+JSON is for programs and whose table (`trimaran.views.status`) is for people. Instants in it are
+ISO 8601 in UTC.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from trimaran.daemon.encoding import encode
+from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus
+from trimaran.model.config import Config
+from trimaran.model.service import VirtualService
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """A child of the steward. `pid` 0: it does not run; `since`: seconds since the epoch."""
+
+    name: str
+    pid: int
+    since: float
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the steward knows: what is asked for, and what the children last said."""
+
+    config: Config
+    routers: tuple[RouterStatus, ...]
+    servers: tuple[ServerStatus, ...]
+    plane: PlaneStatus
+    processes: tuple[ProcessStatus, ...]
+
+
+class RouterDocument(msgspec.Struct, frozen=True):
+    """A virtual router. `discarded`: adverts that were invalid, by reason."""
+
+    name: str
+    interface: str
+    vrid: int
+    state: str
+    since: datetime
+    priority: int
+    master: str | None
+    addresses: tuple[str, ...]
+    transitions: int
+    adverts_sent: int
+    adverts_received: int
+    discarded: dict[str, int]
+    worst_lateness_us: int
+    """Microseconds by which the latest advert ever was late."""
+
+
+class ServerDocument(msgspec.Struct, frozen=True):
+    """A real server. `up` None and no `since`: nothing is known of it yet."""
+
+    address: str
+    port: int
+    weight: int
+    up: bool | None
+    since: datetime | None
+    reason: str
+
+
+class ServiceDocument(msgspec.Struct, frozen=True):
+    """A virtual service and its real servers, in the order of the file."""
+
+    protocol: str
+    address: str
+    port: int
+    scheduler: str
+    forwarding: str
+    servers: tuple[ServerDocument, ...]
+
+
+class PlaneDocument(msgspec.Struct, frozen=True):
+    """The dataplane, and how it is attached to each interface (or why it is not)."""
+
+    kind: str
+    interfaces: dict[str, str]
+
+
+class ProcessDocument(msgspec.Struct, frozen=True):
+    """A process of the daemon. `pid` None: it does not run at the moment."""
+
+    name: str
+    pid: int | None
+    restarts: int
+    since: datetime | None
+
+
+class Document(msgspec.Struct, frozen=True):
+    """Everything, at one moment."""
+
+    time: datetime
+    virtual_routers: tuple[RouterDocument, ...]
+    services: tuple[ServiceDocument, ...]
+    dataplane: PlaneDocument
+    processes: tuple[ProcessDocument, ...]
+
+
+def document(status: Status, now: float) -> Document:
+    """Write down a status. `now`: seconds since the epoch."""
+    return Document(
+        time=_instant(now),
+        virtual_routers=tuple(_router(router) for router in status.routers),
+        services=_services(status.config.virtual_services, status.servers),
+        dataplane=PlaneDocument(status.plane.dataplane, status.plane.interfaces),
+        processes=tuple(_process(process) for process in status.processes),
+    )
+
+
+def render_json(status: Status, now: float | None = None) -> bytes:
+    """The document of a status as one line of JSON; at this moment if no other is given."""
+    moment = datetime.now(UTC).timestamp() if now is None else now
+    return encode(document(status, moment))
+
+
+def _router(router: RouterStatus) -> RouterDocument:
+    return RouterDocument(
+        name=router.name,
+        interface=router.interface,
+        vrid=router.vrid,
+        state=router.state,
+        since=_instant(router.since),
+        priority=router.priority,
+        master=None if router.master is None else str(router.master),
+        addresses=router.addresses,
+        transitions=router.transitions,
+        adverts_sent=router.adverts_sent,
+        adverts_received=router.adverts_received,
+        discarded=router.discarded,
+        worst_lateness_us=router.worst_lateness // 1000,
+    )
+
+
+def _services(
+    services: Sequence[VirtualService], servers: Sequence[ServerStatus]
+) -> tuple[ServiceDocument, ...]:
+    said = {(server.service, server.server): server for server in servers}
+    documents = []
+    for service in services:
+        members = []
+        for server in service.real_servers:
+            standing = said.get((service.key, server.key))
+            known = standing is not None and standing.up is not None
+            members.append(
+                ServerDocument(
+                    address=str(server.key.address),
+                    port=server.key.port,
+                    weight=server.weight,
+                    up=standing.up if standing else None,
+                    since=_instant(standing.since) if standing and known else None,
+                    reason=standing.reason if standing else "not checked yet",
+                )
+            )
+        documents.append(
+            ServiceDocument(
+                protocol=service.key.protocol.value,
+                address=str(service.key.address),
+                port=service.key.port,
+                scheduler=service.scheduler,
+                forwarding=service.forwarding.value,
+                servers=tuple(members),
+            )
+        )
+    return tuple(documents)
+
+
+def _process(process: ProcessStatus) -> ProcessDocument:
+    return ProcessDocument(
+        name=process.name,
+        pid=process.pid or None,
+        restarts=process.restarts,
+        since=_instant(process.since) if process.since else None,
+    )
+
+
+def _instant(seconds: float) -> datetime:
+    """To the millisecond, which is what a reader can use."""
+    return datetime.fromtimestamp(round(seconds, 3), UTC)

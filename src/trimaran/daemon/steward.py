@@ -1,0 +1,291 @@
+"""The steward: owns the configuration, starts and watches the children, passes messages on.
+
+It is the only process that knows all of them. It does nothing that an advertisement or a
+packet would have to wait for.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from pyroute2 import AsyncIPRoute
+
+from trimaran.conf import Result, Severity
+from trimaran.daemon import control, systemd
+from trimaran.daemon.desired import client_interfaces, desired_services
+from trimaran.daemon.encoding import decoder, encode
+from trimaran.daemon.messages import (
+    AddressesHeld,
+    ConfigureChecker,
+    ConfigurePlane,
+    ConfigureSpeaker,
+    FromChild,
+    HoldAddresses,
+    HoldRequest,
+    PlaneStatus,
+    RoutersStatus,
+    ServersStatus,
+)
+from trimaran.daemon.rundir import RunDirectory
+from trimaran.daemon.status import ProcessStatus, Status, render_json
+from trimaran.daemon.supervision import Hooks, Supervised
+from trimaran.model.address import VirtualAddress
+from trimaran.model.config import Config
+from trimaran.model.duration import SECOND
+from trimaran.model.service import ServerKey, ServiceKey
+from trimaran.net import addresses
+from trimaran.vrrp.actions import State
+
+log = logging.getLogger("steward")
+
+Reload = Callable[[], Result]
+"""Reads the file again."""
+
+_note = decoder(tuple[VirtualAddress, ...])
+
+_LONGEST_SILENCE_SECONDS = 5.0
+_STOP_SPEAKER_SECONDS = 0.45
+_STOP_OTHERS_SECONDS = 0.35
+
+
+class Steward:
+    """One director's daemon, from start to stop."""
+
+    def __init__(self, config: Config, reload: Reload, run_directory: RunDirectory) -> None:
+        self._config = config
+        self._reload = reload
+        self._run_directory = run_directory
+        self._held: tuple[VirtualAddress, ...] = ()
+        self._hold_number = 0
+        self._fitness: dict[tuple[ServiceKey, ServerKey], bool] = {}
+        self._routers = RoutersStatus(())
+        self._routers_heard = time.monotonic()
+        self._servers = ServersStatus(())
+        self._plane_status = PlaneStatus("xdp", {})
+        self._stopping = asyncio.Event()
+        self._exit_status = 0
+        self._running = False
+        self._started = time.monotonic()
+        self._plane_configured = False
+        self._may_speak = False
+        self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
+        self._checker = self._supervise("checker", self._configure_checker)
+        self._plane = self._supervise("plane", self._configure_plane)
+        self._children = (self._speaker, self._checker, self._plane)
+
+    async def run(self) -> int:
+        """Run until a signal says stop; returns the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_configuration)
+        async with AsyncIPRoute() as self._netlink:
+            await self._remove_stale_addresses()
+            server = await control.serve(self._run_directory.control_socket, self._answer)
+            for supervised in self._children:
+                supervised.start()
+            watchdog = asyncio.create_task(self._feed_watchdog(), name="watchdog")
+            await self._stopping.wait()
+            systemd.notify("STOPPING=1")
+            watchdog.cancel()
+            server.close()
+            await self._stop_children()
+        self._run_directory.release()
+        log.info("stopped")
+        return self._exit_status
+
+    # Children
+
+    def _supervise(
+        self,
+        name: str,
+        configure: Callable[[], None],
+        died: Callable[[], Any] | None = None,
+    ) -> Supervised:
+        async def nothing() -> None: ...
+
+        def ready() -> None:
+            configure()
+            if not self._running and all(child.ready for child in self._children):
+                self._running = True
+                log.info("running")
+                systemd.notify("READY=1")
+
+        def hopeless() -> None:
+            self._exit_status = 1
+            self._stopping.set()
+
+        return Supervised(name, Hooks(self._receive, ready, died or nothing, hopeless))
+
+    async def _stop_children(self) -> None:
+        """The speaker first: its peers must hear of it before packets stop being served."""
+        if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
+            await self._remove_held_addresses()
+        await asyncio.gather(
+            self._checker.stop(_STOP_OTHERS_SECONDS), self._plane.stop(_STOP_OTHERS_SECONDS)
+        )
+
+    async def _speaker_died(self) -> None:
+        await self._remove_held_addresses()
+        self._hold(())
+
+    # Messages
+
+    def _receive(self, message: FromChild) -> None:
+        match message:
+            case HoldRequest(number, held):
+                self._hold_number = number
+                self._hold(held)
+            case AddressesHeld():
+                self._speaker.send(message)
+            case RoutersStatus():
+                self._routers = message
+                self._routers_heard = time.monotonic()
+            case ServersStatus():
+                self._servers = message
+                self._learn_fitness()
+            case PlaneStatus():
+                self._plane_status = message
+                self._plane_configured = True
+                self._consider_speaking()
+
+    def _hold(self, held: tuple[VirtualAddress, ...]) -> None:
+        # The note comes first: whatever dies from here on, the addresses are known to be ours.
+        self._held = held
+        self._run_directory.held_addresses.write_bytes(encode(held))
+        self._plane.send(
+            HoldAddresses(self._hold_number, tuple(address.address for address in held))
+        )
+
+    def _learn_fitness(self) -> None:
+        """A checker that was started again knows nothing yet: what was known stays true."""
+        known = {
+            (status.service, status.server): status.up
+            for status in self._servers.servers
+            if status.up is not None
+        }
+        if known.items() <= self._fitness.items():
+            return
+        self._fitness |= known
+        self._configure_plane()
+
+    def _configured_servers(self) -> set[tuple[ServiceKey, ServerKey]]:
+        return {
+            (service.key, server.key)
+            for service in self._config.virtual_services
+            for server in service.real_servers
+        }
+
+    def _forget_removed_servers(self) -> None:
+        configured = self._configured_servers()
+        self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
+
+    def _configure_speaker(self) -> None:
+        if self._may_speak:
+            resumed = self._resumable()
+            self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
+
+    def _resumable(self) -> tuple[tuple[str, int], ...]:
+        """The virtual routers that were master so lately that no backup can have noticed."""
+        silence = (time.monotonic() - self._routers_heard) * SECOND
+        intervals = {
+            (router.interface, router.vrid): router.advertisement_interval
+            for router in self._config.virtual_routers
+        }
+        return tuple(
+            (router.interface, router.vrid)
+            for router in self._routers.routers
+            if router.state == State.MASTER
+            and silence < 2 * intervals.get((router.interface, router.vrid), 0)
+        )
+
+    def _consider_speaking(self) -> None:
+        """A director stands for election when it could serve: not before, not much later."""
+        checked = self._configured_servers() <= self._fitness.keys()
+        late = time.monotonic() - self._started > _LONGEST_SILENCE_SECONDS
+        if not self._may_speak and self._plane_configured and (checked or late):
+            self._may_speak = True
+            self._configure_speaker()
+
+    def _configure_checker(self) -> None:
+        self._checker.send(ConfigureChecker(self._config.virtual_services))
+
+    def _configure_plane(self) -> None:
+        services = desired_services(self._config, self._fitness)
+        self._plane.send(ConfigurePlane(services, client_interfaces(self._config)))
+        self._plane.send(
+            HoldAddresses(self._hold_number, tuple(address.address for address in self._held))
+        )
+
+    # Reload, stop, status
+
+    def _reload_configuration(self) -> None:
+        systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        result = self._reload()
+        for diagnostic in result.diagnostics:
+            log.log(
+                logging.ERROR if diagnostic.severity is Severity.ERROR else logging.WARNING,
+                "%s",
+                diagnostic,
+            )
+        config = result.config
+        if config is None:
+            log.error("reload refused: the running configuration stays as it was")
+        elif config == self._config:
+            log.info("reload: nothing has changed")
+        else:
+            self._config = config
+            self._forget_removed_servers()
+            self._configure_plane()
+            self._configure_speaker()
+            self._configure_checker()
+            log.info("reload: the new configuration is in force")
+        systemd.notify("READY=1")
+
+    async def _feed_watchdog(self) -> None:
+        interval = systemd.watchdog_interval()
+        while interval is not None:
+            systemd.notify("WATCHDOG=1")
+            await asyncio.sleep(interval)
+
+    def _answer(self, request: dict[str, Any]) -> bytes:
+        if request.get("command") != "status":
+            return b'{"error": "unknown command"}'
+        return render_json(self._status())
+
+    def _status(self) -> Status:
+        return Status(
+            config=self._config,
+            routers=self._routers.routers if self._speaker.ready else (),
+            servers=self._servers.servers,
+            plane=self._plane_status,
+            processes=tuple(
+                ProcessStatus(child.name, child.pid, child.since, child.restarts)
+                for child in self._children
+            ),
+        )
+
+    # Addresses that must not outlive the speaker
+
+    async def _remove_stale_addresses(self) -> None:
+        """What a daemon that was killed left behind, and VIPs of ours that anything left."""
+        noted: tuple[VirtualAddress, ...] = ()
+        with suppress(OSError, msgspec.DecodeError):
+            noted = _note.decode(self._run_directory.held_addresses.read_bytes())
+        configured = (
+            address for router in self._config.virtual_routers for address in router.addresses
+        )
+        for address in dict.fromkeys((*noted, *configured)):
+            if await addresses.remove(self._netlink, address):
+                log.warning("removed %s from %s: left behind", address, address.device)
+
+    async def _remove_held_addresses(self) -> None:
+        held, self._held = self._held, ()
+        for address in held:
+            if await addresses.remove(self._netlink, address):
+                log.warning("removed %s from %s: the speaker is gone", address, address.device)

@@ -1,0 +1,152 @@
+"""Keeping one child running: start it, hear its signs of life, start it again when it dies."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from trimaran.daemon import bus, child
+from trimaran.daemon.messages import Alive, FromChild, Log, Message, Ready, Stop
+
+log = logging.getLogger("steward")
+
+_SILENCE_SECONDS = 4.0
+_START_SECONDS = 20.0
+_LIVED_LONG_SECONDS = 5.0
+_FIRST_DELAY_SECONDS = 0.1
+_LONGEST_DELAY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the steward does with a child's life."""
+
+    message: Callable[[FromChild], None]
+    ready: Callable[[], None]
+    death: Callable[[], Awaitable[None]]
+    """Awaited before the child is started again."""
+    hopeless: Callable[[], None]
+    """The child says that it cannot run on this machine."""
+
+
+class Supervised:
+    """One child, as `trimaran status` shows it: pid, since when, how often started again."""
+
+    def __init__(self, name: str, hooks: Hooks) -> None:
+        self.name = name
+        self.pid = 0
+        self.since = 0.0
+        self.restarts = 0
+        self.ready = False
+        self._hooks = hooks
+        self._bus: bus.Bus[FromChild] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._heard = 0.0
+        self._stopping = False
+        self._log = logging.getLogger(name)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the child and keep it running until `stop`."""
+        self._task = asyncio.create_task(self._keep_running(), name=f"keep {self.name}")
+
+    def send(self, message: Message) -> None:
+        """Tell the child; lost if it is not running (it is told all again when it is)."""
+        if self._bus is not None and self.ready:
+            self._bus.send(message)
+
+    async def stop(self, seconds: float) -> bool:
+        """Ask the child to clean up and end; kill it if it does not in time (False)."""
+        self._stopping = True
+        process, task = self._process, self._task
+        if task is None:
+            return True
+        if self._bus is not None:
+            self._bus.send(Stop())
+        try:
+            await asyncio.wait_for(asyncio.shield(task), seconds)
+        except TimeoutError:
+            if process is not None:
+                log.error(
+                    "%s (pid %d) did not stop in %.1f s: killed", self.name, self.pid, seconds
+                )
+                with suppress(ProcessLookupError):
+                    process.kill()
+            task.cancel()
+            return False
+        return True
+
+    async def _keep_running(self) -> None:
+        delay = _FIRST_DELAY_SECONDS
+        while not self._stopping:
+            started = time.monotonic()
+            status = await self._run_once()
+            self.ready = False
+            if self._stopping:
+                return
+            if status == child.EXIT_CANNOT_RUN:
+                self._hooks.hopeless()
+                return
+            how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+            log.error("%s (pid %d) died: %s", self.name, self.pid, how)
+            await self._hooks.death()
+            if time.monotonic() - started > _LIVED_LONG_SECONDS:
+                delay = _FIRST_DELAY_SECONDS
+            else:
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
+            self.restarts += 1
+
+    async def _run_once(self) -> int:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *child.command(self.name, theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+            )
+        self._process, self.pid, self.since = process, process.pid, time.time()
+        self._heard = time.monotonic() + _START_SECONDS
+        all_heard = asyncio.Event()
+        self._bus = await bus.to_child(ours, self._receive, all_heard.set)
+        watch = asyncio.create_task(self._watch(process), name=f"watch {self.name}")
+        try:
+            status = await process.wait()
+            # Its last words may still be in the socket.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(all_heard.wait(), 0.2)
+            return status
+        finally:
+            watch.cancel()
+            self._bus.close()
+            self._bus = None
+
+    def _receive(self, message: FromChild) -> None:
+        self._heard = max(self._heard, time.monotonic())
+        match message:
+            case Alive():
+                pass
+            case Log(level, text):
+                self._log.log(level, "%s", text)
+            case Ready():
+                self._heard = time.monotonic()
+                self.ready = True
+                self._hooks.ready()
+            case _:
+                self._hooks.message(message)
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Kill a child that hangs: a dead one is started again, a silent one helps nobody."""
+        while True:
+            await asyncio.sleep(1)
+            silence = time.monotonic() - self._heard
+            if silence > _SILENCE_SECONDS:
+                log.error("%s (pid %d) is silent for %.1f s: killed", self.name, self.pid, silence)
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, 9)
+                return
