@@ -1,0 +1,5 @@
+"""`python -m trimaran` is `trimaran`."""
+
+from trimaran.cli.main import main
+
+main()

@@ -1,0 +1,167 @@
+"""`trimaran lab`: hosts in network namespaces to try trimaran on, and the demo."""
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn, ParamSpec, TextIO
+
+import click
+
+from trimaran.lab.errors import LabError
+from trimaran.lab.lab import DEFAULT_PREFIX
+from trimaran.lab.topology import EXERCISE
+
+P = ParamSpec("P")
+
+_prefix = click.option(
+    "--prefix",
+    default=DEFAULT_PREFIX,
+    show_default=True,
+    metavar="NAME",
+    help="The lab's name; its namespaces are NAME-HOST.",
+)
+
+
+def _ends_well(command: Callable[P, None]) -> Callable[P, None]:
+    """Errors of the lab in one line and exit status 1; a signal ends it with the clean-up done."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _terminate)
+        try:
+            command(*args, **kwargs)
+        except LabError as error:
+            click.echo(f"trimaran lab: {error}", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+@click.group()
+def lab() -> None:
+    """Hosts in network namespaces: a client, two directors, two real servers.
+
+    Nothing outside the lab's own namespaces is touched.
+    """
+
+
+@lab.command()
+@_prefix
+@click.option(
+    "--topology",
+    type=click.Path(path_type=Path),
+    default=EXERCISE,
+    help="The hosts and their network (TOML).  [default: the exercise]",
+)
+@_ends_well
+def up(prefix: str, topology: Path) -> None:
+    """Make the hosts, start their services, wait until a VIP answers."""
+    from trimaran.lab import lab
+
+    made = lab.up(prefix, topology)
+    try:
+        made.start_services()
+        made.wait_settled()
+    except BaseException:
+        made.down()
+        raise
+    click.echo(f"up: {', '.join(host.namespace for host in made.hosts.values())}")
+
+
+@lab.command()
+@_prefix
+@_ends_well
+def down(prefix: str) -> None:
+    """Remove the lab: processes, namespaces, files. Also after a crash; twice is no error."""
+    from trimaran.lab import lab
+
+    for name in lab.down(prefix):
+        click.echo(f"left alone: {name} is not the namespace that the lab made", err=True)
+
+
+@lab.command()
+@_prefix
+@_ends_well
+def status(prefix: str) -> None:
+    """Show the hosts: address, cable, service, and what each director says."""
+    from trimaran.lab import lab
+
+    found = lab.find(prefix)
+    row = "{:<8} {:<9} {:<15} {:<20} {:<6} {:<8} {}"
+    click.echo(row.format("HOST", "ROLE", "ADDRESS", "NAMESPACE", "CABLE", "SERVICE", "").rstrip())
+    for host in found.hosts.values():
+        said = host.status() if host in found.directors else None
+        routers = said["virtual_routers"] if said else []
+        click.echo(
+            row.format(
+                host.name,
+                host.role,
+                str(host.address),
+                host.namespace,
+                "in" if host.linked else "cut",
+                "running" if host.service else "-",
+                ", ".join(f"{router['name']} {router['state']}" for router in routers),
+            ).rstrip()
+        )
+
+
+@lab.command(
+    "exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@_prefix
+@click.argument("host")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@_ends_well
+def execute(prefix: str, host: str, command: tuple[str, ...]) -> None:
+    """Run a command on a host; its exit status is the command's."""
+    from trimaran.lab import lab
+    from trimaran.lab.host import ENVIRONMENT
+
+    target = lab.find(prefix).host(host)
+    if target.inode:
+        os.execvpe("ip", target.command(command), ENVIRONMENT)
+
+
+@lab.command()
+@_prefix
+@click.argument("host")
+@_ends_well
+def kill(prefix: str, host: str) -> None:
+    """A power cut: kill -9 every process of a host and cut its link."""
+    from trimaran.lab import lab
+
+    lab.find(prefix).host(host).kill()
+
+
+@lab.command()
+@_prefix
+@click.argument("host")
+@_ends_well
+def heal(prefix: str, host: str) -> None:
+    """Start a host's service again and put its link up."""
+    from trimaran.lab import lab
+
+    lab.find(prefix).host(host).heal()
+
+
+@lab.command()
+@_prefix
+@click.option(
+    "--transcript", type=click.File("w"), help="Write what is shown to this file as well."
+)
+@_ends_well
+def demo(prefix: str, transcript: TextIO | None) -> None:
+    """The exercise on real packets, told and checked; the exit status is the verdict."""
+    from trimaran.lab import demo
+
+    outputs = [sys.stdout] if transcript is None else [sys.stdout, transcript]
+    sys.exit(0 if demo.run(prefix, outputs) else 1)

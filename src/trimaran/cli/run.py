@@ -1,0 +1,71 @@
+"""`trimaran run`: one director's daemon, in the foreground."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import cast
+
+import click
+
+from trimaran.daemon import logs
+from trimaran.daemon.rundir import RunDirectory, RunDirectoryError, default_run_directory
+
+
+@click.command()
+@click.option(
+    "-f",
+    "--file",
+    "file",
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="The configuration, in keepalived.conf's language.",
+)
+@click.option(
+    "--dataplane",
+    type=click.Choice(["auto", "xdp", "ipvs"]),
+    default="auto",
+    show_default=True,
+    help="What forwards packets.",
+)
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="Lock and control socket.  [default: /run/trimaran, "
+    "in a network namespace /run/trimaran/netns-INODE]",
+)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def run(file: Path, dataplane: str, run_dir: Path | None, log_format: str) -> None:
+    """Run a director: VRRP, health checks and the dataplane.
+
+    SIGHUP reads the file again; a bad file changes nothing. SIGTERM gives the addresses up,
+    takes the dataplane away and exits with status 0. Logs go to standard error.
+    """
+    from trimaran.daemon.configuration import read_for_this_machine
+    from trimaran.daemon.steward import Steward
+    from trimaran.views.diagnostics import diagnostic_text
+
+    result = read_for_this_machine(file)
+    for diagnostic in result.diagnostics:
+        click.echo(diagnostic_text(diagnostic), err=True)
+    if result.config is None:
+        sys.exit(2)
+    if dataplane == "ipvs":
+        _refuse("--dataplane ipvs: this version has no IPVS dataplane yet; use xdp or auto")
+    if os.geteuid() != 0:
+        _refuse("trimaran run: you must be root (it opens raw sockets, adds addresses, loads BPF)")
+    try:
+        directory = RunDirectory((run_dir or default_run_directory()).absolute())
+    except RunDirectoryError as error:
+        _refuse(str(error))
+    logs.configure(cast(logs.Format, log_format))
+    steward = Steward(result.config, lambda: read_for_this_machine(file), directory)
+    sys.exit(asyncio.run(steward.run()))
+
+
+def _refuse(text: str) -> None:
+    """Something about this machine, not about the file: exit status 1."""
+    click.echo(f"trimaran: {text}", err=True)
+    sys.exit(1)

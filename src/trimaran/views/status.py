@@ -1,0 +1,144 @@
+"""`trimaran status` for people: what there is, what state it is in, since when, and why."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from trimaran.daemon.status import Document, RouterDocument, ServerDocument, ServiceDocument
+
+_SHOWN_ADDRESSES = 3
+
+
+def from_json(text: bytes) -> Document:
+    """Read a document back. Raises `msgspec.DecodeError` if it is none."""
+    return msgspec.json.decode(text, type=Document)
+
+
+def render_text(document: Document) -> str:
+    """Tables of virtual routers, services with their servers, dataplane and processes."""
+    sections = [
+        _routers(document.virtual_routers, document.time),
+        _services(document.services, document.time),
+        _machinery(document),
+    ]
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _routers(routers: Sequence[RouterDocument], now: datetime) -> list[str]:
+    if not routers:
+        return ["No virtual routers."]
+    titles = (
+        "VIRTUAL ROUTER",
+        "STATE",
+        "FOR",
+        "INTERFACE",
+        "VRID",
+        "PRIORITY",
+        "MASTER",
+        "ADDRESSES",
+    )
+    rows = [
+        (
+            router.name,
+            router.state,
+            _span(now - router.since),
+            router.interface,
+            str(router.vrid),
+            str(router.priority),
+            router.master or "-",
+            _few(router.addresses),
+        )
+        for router in routers
+    ]
+    lines = _table([titles, *rows], right=(4, 5))
+    for router in routers:
+        for reason, count in sorted(router.discarded.items()):
+            lines.append(f"  {router.name}: {_count(count, 'advert')} discarded: {reason}")
+    return lines
+
+
+def _services(services: Sequence[ServiceDocument], now: datetime) -> list[str]:
+    if not services:
+        return ["No virtual services."]
+    rows: list[tuple[str, ...]] = [("SERVICE", "STATE", "FOR", "WEIGHT", "WHY")]
+    for service in services:
+        up = sum(server.up is True for server in service.servers)
+        rows.append(
+            (
+                f"{service.protocol} {service.address}:{service.port}",
+                f"{up}/{len(service.servers)} up",
+                "",
+                "",
+                f"{service.scheduler}, {service.forwarding}",
+            )
+        )
+        rows += [_server(server, now) for server in service.servers]
+    return _table(rows, right=(3,))
+
+
+def _server(server: ServerDocument, now: datetime) -> tuple[str, ...]:
+    return (
+        f"  {server.address}:{server.port}",
+        {True: "up", False: "DOWN", None: "unknown"}[server.up],
+        _span(now - server.since) if server.since else "-",
+        str(server.weight),
+        server.reason,
+    )
+
+
+def _machinery(document: Document) -> list[str]:
+    attached = (f"{name} {how}" for name, how in sorted(document.dataplane.interfaces.items()))
+    rows: list[tuple[str, ...]] = [("PROCESS", "PID", "FOR", "RESTARTS")]
+    rows += [
+        (
+            process.name,
+            str(process.pid or "-"),
+            _span(document.time - process.since) if process.since else "-",
+            str(process.restarts),
+        )
+        for process in document.processes
+    ]
+    return [
+        *_table(rows, right=(1, 3)),
+        "",
+        f"Dataplane: {document.dataplane.kind}, "
+        + (", ".join(attached) or "not attached to any interface"),
+    ]
+
+
+def _table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    """Align columns, two blanks apart, those in `right` at their right edge."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _few(addresses: Sequence[str]) -> str:
+    shown = ", ".join(addresses[:_SHOWN_ADDRESSES])
+    hidden = len(addresses) - _SHOWN_ADDRESSES
+    return f"{shown} and {hidden} more" if hidden > 0 else shown or "-"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _span(span: timedelta) -> str:
+    """A length of time by its two greatest units: 45s, 3m20s, 4h02m, 3d04h."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds}s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes}m{seconds:02}s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours}h{minutes:02}m"
+    days, hours = divmod(hours, 24)
+    return f"{days}d{hours:02}h"

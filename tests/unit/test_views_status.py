@@ -1,0 +1,155 @@
+"""`trimaran status`: the JSON document and the table."""
+
+import json
+from ipaddress import IPv4Address
+
+from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus
+from trimaran.daemon.status import ProcessStatus, Status, document, render_json
+from trimaran.model.config import Config
+from trimaran.model.service import (
+    Forwarding,
+    Protocol,
+    RealServer,
+    ServerKey,
+    ServiceKey,
+    VirtualService,
+)
+from trimaran.views.status import from_json, render_text
+
+NOW = 1_795_000_000.0
+VIP = ServiceKey(Protocol.TCP, IPv4Address("192.168.1.10"), 80)
+WEB1, WEB2, WEB3 = (ServerKey(IPv4Address(f"192.168.1.20{n}"), 80) for n in (1, 2, 3))
+
+ROUTER = RouterStatus(
+    name="ip1",
+    interface="eth1",
+    vrid=1,
+    state="MASTER",
+    since=NOW - 200,
+    priority=100,
+    master=IPv4Address("192.168.1.101"),
+    addresses=("192.168.1.10/24",),
+    transitions=2,
+    adverts_sent=200,
+    adverts_received=3,
+    discarded={"bad checksum": 1},
+    worst_lateness=480_999,
+)
+SERVICE = VirtualService(
+    VIP,
+    "rr",
+    Forwarding.DIRECT_ROUTING,
+    (RealServer(WEB1), RealServer(WEB2, weight=10), RealServer(WEB3)),
+)
+STATUS = Status(
+    config=Config(virtual_services=(SERVICE,)),
+    routers=(ROUTER,),
+    servers=(
+        ServerStatus(VIP, WEB2, False, NOW - 12.25, "connection refused (2 attempts)"),
+        ServerStatus(VIP, WEB1, True, NOW - 7500, "connected"),
+    ),
+    plane=PlaneStatus("xdp", {"eth1": "native"}),
+    processes=(
+        ProcessStatus("speaker", 4711, NOW - 300_000, 0),
+        ProcessStatus("checker", 0, 0.0, 2),
+    ),
+)
+
+TEXT = """\
+VIRTUAL ROUTER  STATE   FOR    INTERFACE  VRID  PRIORITY  MASTER         ADDRESSES
+ip1             MASTER  3m20s  eth1          1       100  192.168.1.101  192.168.1.10/24
+  ip1: 1 advert discarded: bad checksum
+
+SERVICE              STATE    FOR    WEIGHT  WHY
+TCP 192.168.1.10:80  1/3 up                  rr, Route
+  192.168.1.201:80   up       2h05m       1  connected
+  192.168.1.202:80   DOWN     12s        10  connection refused (2 attempts)
+  192.168.1.203:80   unknown  -           1  not checked yet
+
+PROCESS   PID  FOR    RESTARTS
+speaker  4711  3d11h         0
+checker     -  -             2
+
+Dataplane: xdp, eth1 native
+"""
+
+
+def test_the_table() -> None:
+    assert render_text(document(STATUS, NOW)) == TEXT
+
+
+def test_the_table_is_made_of_the_json_document() -> None:
+    assert render_text(from_json(render_json(STATUS, NOW))) == TEXT
+
+
+def test_the_json_document() -> None:
+    line = render_json(STATUS, NOW)
+    assert b"\n" not in line
+    assert json.loads(line) == {
+        "time": "2026-11-18T11:06:40Z",
+        "virtual_routers": [
+            {
+                "name": "ip1",
+                "interface": "eth1",
+                "vrid": 1,
+                "state": "MASTER",
+                "since": "2026-11-18T11:03:20Z",
+                "priority": 100,
+                "master": "192.168.1.101",
+                "addresses": ["192.168.1.10/24"],
+                "transitions": 2,
+                "adverts_sent": 200,
+                "adverts_received": 3,
+                "discarded": {"bad checksum": 1},
+                "worst_lateness_us": 480,
+            }
+        ],
+        "services": [
+            {
+                "protocol": "TCP",
+                "address": "192.168.1.10",
+                "port": 80,
+                "scheduler": "rr",
+                "forwarding": "Route",
+                "servers": [
+                    {
+                        "address": "192.168.1.201",
+                        "port": 80,
+                        "weight": 1,
+                        "up": True,
+                        "since": "2026-11-18T09:01:40Z",
+                        "reason": "connected",
+                    },
+                    {
+                        "address": "192.168.1.202",
+                        "port": 80,
+                        "weight": 10,
+                        "up": False,
+                        "since": "2026-11-18T11:06:27.750000Z",
+                        "reason": "connection refused (2 attempts)",
+                    },
+                    {
+                        "address": "192.168.1.203",
+                        "port": 80,
+                        "weight": 1,
+                        "up": None,
+                        "since": None,
+                        "reason": "not checked yet",
+                    },
+                ],
+            }
+        ],
+        "dataplane": {"kind": "xdp", "interfaces": {"eth1": "native"}},
+        "processes": [
+            {"name": "speaker", "pid": 4711, "restarts": 0, "since": "2026-11-14T23:46:40Z"},
+            {"name": "checker", "pid": None, "restarts": 2, "since": None},
+        ],
+    }
+
+
+def test_a_director_with_nothing_to_do() -> None:
+    empty = Status(Config(), (), (), PlaneStatus("xdp", {}), ())
+    assert render_text(document(empty, NOW)) == (
+        "No virtual routers.\n\nNo virtual services.\n\n"
+        "PROCESS  PID  FOR  RESTARTS\n\nDataplane: xdp, not attached to any interface\n"
+    )
