@@ -1,0 +1,1 @@
+"""Hosts in network namespaces, faults and measurements: one lab for people, demo and tests."""

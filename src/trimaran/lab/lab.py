@@ -1,0 +1,260 @@
+"""A lab: hosts made from a topology, found again by their prefix, taken down to the last trace."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from operator import itemgetter
+from pathlib import Path
+from types import MappingProxyType
+
+from trimaran.daemon import rundir
+from trimaran.lab import processes, recipe, record, topology
+from trimaran.lab.errors import LabError
+from trimaran.lab.host import ENVIRONMENT, LabHost, run_in, wait_until
+from trimaran.lab.topology import EXERCISE, LAN, Director, Topology, WebServer
+from trimaran.model.router import VirtualRouter
+
+DEFAULT_PREFIX = "trimaran"
+_TOOLS = ("ip", "ethtool", "sysctl", "nginx", "curl")
+_STOPPING_SECONDS = 2.0
+
+
+class Lab:
+    """A lab that is up. Get one from `up`, `find` or `running`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.prefix = directory.name
+        self.directory = directory
+        self.topology: Topology = topology.read(directory / "topology.toml")
+        children: list[subprocess.Popen[bytes]] = []
+        state = record.read(directory)
+        self.hosts: Mapping[str, LabHost] = MappingProxyType(
+            {
+                name: LabHost(name, directory, self.topology, state, children)
+                for name in self.topology.host
+            }
+        )
+        self._children = children
+
+    def host(self, name: str) -> LabHost:
+        """The host of this name. Raises `LabError`."""
+        if name not in self.hosts:
+            raise LabError(f"no host {name!r} in this lab: it has {', '.join(self.hosts)}")
+        return self.hosts[name]
+
+    @property
+    def directors(self) -> list[LabHost]:
+        return [self.hosts[name] for name in self.topology.directors]
+
+    @property
+    def web_servers(self) -> list[LabHost]:
+        return [self.hosts[name] for name in self.topology.web_servers]
+
+    def start_services(self) -> None:
+        """Start every service: the real servers first, so that no check fails."""
+        for host in (*self.web_servers, *self.directors):
+            host.start_service()
+
+    def settled(self) -> bool:
+        """Whether every server is in service, and every VRID has one master: the director of the
+        highest priority, which holds the addresses."""
+        groups: dict[tuple[str, int], list[tuple[int, LabHost, str | None, VirtualRouter]]] = {}
+        for director in self.directors:
+            status = director.status()
+            if status is None:
+                return False
+            if not all(server["up"] for each in status["services"] for server in each["servers"]):
+                return False
+            states = {(r["interface"], r["vrid"]): r["state"] for r in status["virtual_routers"]}
+            for router in director.config.virtual_routers:
+                key = (router.interface, router.vrid)
+                member = (router.priority, director, states.get(key), router)
+                groups.setdefault(key, []).append(member)
+        for group in groups.values():
+            *others, (_, master, state, router) = sorted(group, key=itemgetter(0))
+            if state != "MASTER" or any(other != "BACKUP" for _, _, other, _ in others):
+                return False
+            if not all(master.holds(address.address) for address in router.addresses):
+                return False
+        return True
+
+    def wait_settled(self, timeout: float = 15) -> None:
+        """Wait until the lab is `settled`; `LabError` with the directors' last words if not."""
+        try:
+            wait_until("a master, and all servers in service", self.settled, timeout)
+        except LabError as error:
+            logs = "".join(f"\n{host.name}:\n{_tail(host.log)}" for host in self.directors)
+            raise LabError(f"{error}{logs}") from None
+
+    def down(self) -> list[str]:
+        """`down` of this lab, which also reaps what was started here."""
+        kept = down(self.prefix)
+        for child in self._children:
+            child.wait()
+        return kept
+
+
+def up(prefix: str = DEFAULT_PREFIX, topology_file: Path = EXERCISE) -> Lab:
+    """Make the hosts and their network; no service runs yet. Raises `LabError`.
+
+    A namespace that somebody else made is never touched: its name is refused.
+    """
+    directory = record.directory_of(prefix)
+    _require_means()
+    plan = topology.read(topology_file)
+    record.claim(directory)
+    try:
+        with record.locked(directory):
+            _write_files(directory, topology_file, plan)
+            _make_namespaces(directory, plan)
+        _make_network(recipe.namespaces(prefix, plan), plan)
+        return Lab(directory)
+    except BaseException:
+        down(prefix)
+        raise
+
+
+def find(prefix: str = DEFAULT_PREFIX) -> Lab:
+    """The lab that is up with this prefix. Raises `LabError` when there is none."""
+    directory = record.directory_of(prefix)
+    with record.locked(directory):
+        return Lab(directory)
+
+
+@contextmanager
+def running(
+    prefix: str = DEFAULT_PREFIX, topology_file: Path = EXERCISE, *, services: bool = True
+) -> Iterator[Lab]:
+    """A lab, settled if its services are wanted, that is taken down whatever happens."""
+    lab = up(prefix, topology_file)
+    try:
+        if services:
+            lab.start_services()
+            lab.wait_settled()
+        yield lab
+    finally:
+        lab.down()
+
+
+def down(prefix: str = DEFAULT_PREFIX) -> list[str]:
+    """Remove all that the lab made, also after a crash; nothing happens when there is none.
+
+    Returns the names of namespaces that were left alone: they are not the ones that it made.
+    """
+    directory = record.directory_of(prefix)
+    if not directory.exists():
+        return []
+    _require_root()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        with record.locked(directory):
+            state = record.read(directory)
+            _stop(state)
+            kept = [name for name, inode in state.namespaces.items() if not _remove(name, inode)]
+            shutil.rmtree(directory)
+        for root in (record.ROOT, rundir.ROOT):
+            with suppress(OSError):  # others are up
+                root.rmdir()
+        return kept
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stop(state: record.Record) -> None:
+    """Let the services clean up what outlives a namespace; what stays is killed later."""
+    for process in state.services.values():
+        processes.send(process, signal.SIGCONT)
+        processes.send(process, signal.SIGTERM)
+    with suppress(LabError):
+        wait_until(
+            "services end",
+            lambda: not any(process.running for process in state.services.values()),
+            _STOPPING_SECONDS,
+        )
+    for process in state.services.values():
+        processes.send(process, signal.SIGKILL)
+
+
+def _remove(name: str, made: int | None) -> bool:
+    """Remove a namespace and its processes; False if it is another one by now."""
+    inode = record.namespace_inode(name)
+    if inode is None:
+        return True
+    if made not in (None, inode):
+        return False
+    processes.kill_namespace(inode)
+    subprocess.run(["ip", "netns", "delete", name], check=True, env=ENVIRONMENT)
+    shutil.rmtree(rundir.ROOT / f"netns-{inode}", ignore_errors=True)
+    return True
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise LabError("you must be root (the lab makes network namespaces)")
+
+
+def _require_means() -> None:
+    _require_root()
+    path = ENVIRONMENT["PATH"]
+    if missing := [tool for tool in _TOOLS if shutil.which(tool, path=path) is None]:
+        raise LabError(f"not installed: {', '.join(missing)}; 'make setup' installs what it needs")
+
+
+def _write_files(directory: Path, topology_file: Path, plan: Topology) -> None:
+    """The lab's own copy of all that describes it, so that the originals may change."""
+    shutil.copyfile(topology_file, directory / "topology.toml")
+    for name, host in plan.host.items():
+        home = directory / name
+        home.mkdir()
+        if isinstance(host, Director):
+            config = topology_file.parent / host.config
+            try:
+                shutil.copyfile(config, home / "trimaran.conf")
+            except OSError as error:
+                raise LabError(
+                    f"topology {topology_file}: {name}: {config}: {error.strerror}"
+                ) from None
+        elif isinstance(host, WebServer):
+            (home / "nginx.conf").write_text(recipe.nginx_config(home))
+            (home / "html").mkdir()
+            (home / "html" / "index.html").write_text(f"{host.answer}\n")
+
+
+def _make_namespaces(directory: Path, plan: Topology) -> None:
+    """Each one is noted before it is made, and with its inode after."""
+    made: dict[str, int | None] = {}
+    for name in recipe.namespaces(directory.name, plan).values():
+        if (record.NETNS / name).exists():
+            raise LabError(
+                f"the namespace {name} exists and is not the lab's: choose another --prefix"
+            )
+        record.write(directory, record.Record({**made, name: None}, {}))
+        done = subprocess.run(
+            ["ip", "netns", "add", name], capture_output=True, text=True, env=ENVIRONMENT
+        )
+        if done.returncode:
+            record.write(directory, record.Record(made, {}))
+            raise LabError(f"ip netns add {name}: {done.stderr.strip()}")
+        made[name] = record.namespace_inode(name)
+        record.write(directory, record.Record(made, {}))
+
+
+def _make_network(names: dict[str, str], plan: Topology) -> None:
+    _must(names[LAN], ["sh", "-e"], recipe.lan_script(plan, names))
+    for name, host in plan.host.items():
+        _must(names[name], ["sh", "-e"], recipe.host_script(plan, host))
+    _must(names[LAN], [sys.executable, "-m", "trimaran.lab.passthrough", *plan.directors])
+
+
+def _must(namespace: str, command: list[str], stdin: str | None = None) -> None:
+    done = run_in(namespace, command, stdin=stdin)
+    if done.returncode:
+        raise LabError(f"{namespace}: {done.stderr.strip()}")
+
+
+def _tail(text: str, lines: int = 10) -> str:
+    return "\n".join(text.splitlines()[-lines:])
