@@ -13,16 +13,14 @@ import resource
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn, Protocol
 
 from trimaran.daemon import bus
 from trimaran.daemon.messages import Alive, Log, Message, Ready, Stop, ToChild
-from trimaran.daemon.tasks import spawn
+from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 
-_EXIT_DEFECT = 70
 EXIT_CANNOT_RUN = 3
 """The machine lacks what this process needs; starting it again would not help."""
 
@@ -76,15 +74,10 @@ class _ToSteward(logging.Handler):
         self._send(Log(record.levelno, self.format(record)))
 
 
-def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
     """An exception that nobody expected: end, and be started again from a known state."""
-    error = context.get("exception")
-    where = ""
-    if error is not None:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f": {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
-    logging.critical("defect: %s%s", context.get("message"), where)
-    os._exit(_EXIT_DEFECT)
+    logging.critical("%s", describe_defect(context))
+    os._exit(EXIT_DEFECT)
 
 
 async def _serve(name: str, descriptor: int) -> int:

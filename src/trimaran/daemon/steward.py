@@ -34,6 +34,7 @@ from trimaran.daemon.messages import (
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
+from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
@@ -48,7 +49,7 @@ Reload = Callable[[], Result]
 
 _note = decoder(tuple[VirtualAddress, ...])
 
-_LONGEST_SILENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 5.0
 _STOP_SPEAKER_SECONDS = 0.45
 _STOP_OTHERS_SECONDS = 0.35
 
@@ -70,17 +71,16 @@ class Steward:
         self._stopping = asyncio.Event()
         self._exit_status = 0
         self._running = False
-        self._started = time.monotonic()
-        self._plane_configured = False
-        self._may_speak = False
+        self._settled = False
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
         self._checker = self._supervise("checker", self._configure_checker)
-        self._plane = self._supervise("plane", self._configure_plane)
+        self._plane = self._supervise("plane", self._plane_ready)
         self._children = (self._speaker, self._checker, self._plane)
 
     async def run(self) -> int:
         """Run until a signal says stop; returns the exit status."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._defect)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_configuration)
@@ -89,7 +89,8 @@ class Steward:
             server = await control.serve(self._run_directory.control_socket, self._answer)
             for supervised in self._children:
                 supervised.start()
-            watchdog = asyncio.create_task(self._feed_watchdog(), name="watchdog")
+            loop.call_later(_PATIENCE_SECONDS, self._settle)
+            watchdog = spawn(self._feed_watchdog(), "watchdog")
             await self._stopping.wait()
             systemd.notify("STOPPING=1")
             watchdog.cancel()
@@ -122,6 +123,12 @@ class Steward:
 
         return Supervised(name, Hooks(self._receive, ready, died or nothing, hopeless))
 
+    def _defect(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception that nobody expected: a clean end beats a steward in an unknown state."""
+        log.critical("%s", describe_defect(context))
+        self._exit_status = EXIT_DEFECT
+        self._stopping.set()
+
     async def _stop_children(self) -> None:
         """The speaker first: its peers must hear of it before packets stop being served."""
         if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
@@ -151,8 +158,6 @@ class Steward:
                 self._learn_fitness()
             case PlaneStatus():
                 self._plane_status = message
-                self._plane_configured = True
-                self._consider_speaking()
 
     def _hold(self, held: tuple[VirtualAddress, ...]) -> None:
         # The note comes first: whatever dies from here on, the addresses are known to be ours.
@@ -172,7 +177,20 @@ class Steward:
         if known.items() <= self._fitness.items():
             return
         self._fitness |= known
+        if self._configured_servers() <= self._fitness.keys():
+            self._settle()
         self._configure_plane()
+
+    def _settle(self) -> None:
+        """Start to serve, and to stand for election: every real server has been checked once.
+
+        Before, a director that took over would refuse clients, and one that found connections
+        of an earlier life would drop them. A check that hangs holds this up for a moment only.
+        """
+        if not self._settled:
+            self._settled = True
+            self._configure_plane()
+            self._configure_speaker()
 
     def _configured_servers(self) -> set[tuple[ServiceKey, ServerKey]]:
         return {
@@ -186,7 +204,7 @@ class Steward:
         self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
 
     def _configure_speaker(self) -> None:
-        if self._may_speak:
+        if self._settled and self._plane.ready:
             resumed = self._resumable()
             self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
 
@@ -204,18 +222,18 @@ class Steward:
             and silence < 2 * intervals.get((router.interface, router.vrid), 0)
         )
 
-    def _consider_speaking(self) -> None:
-        """A director stands for election when it could serve: not before, not much later."""
-        checked = self._configured_servers() <= self._fitness.keys()
-        late = time.monotonic() - self._started > _LONGEST_SILENCE_SECONDS
-        if not self._may_speak and self._plane_configured and (checked or late):
-            self._may_speak = True
-            self._configure_speaker()
-
     def _configure_checker(self) -> None:
         self._checker.send(ConfigureChecker(self._config.virtual_services))
 
+    def _plane_ready(self) -> None:
+        if not self._configured_servers():
+            self._settle()
+        self._configure_plane()
+        self._configure_speaker()
+
     def _configure_plane(self) -> None:
+        if not self._settled:
+            return
         services = desired_services(self._config, self._fitness)
         self._plane.send(ConfigurePlane(services, client_interfaces(self._config)))
         self._plane.send(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from trimaran.daemon import bus, child
 from trimaran.daemon.messages import Alive, FromChild, Log, Message, Ready, Stop
+from trimaran.daemon.tasks import spawn
 
 log = logging.getLogger("steward")
 
@@ -52,7 +53,7 @@ class Supervised:
 
     def start(self) -> None:
         """Start the child and keep it running until `stop`."""
-        self._task = asyncio.create_task(self._keep_running(), name=f"keep {self.name}")
+        self._task = spawn(self._keep_running(), f"keep {self.name}")
 
     def send(self, message: Message) -> None:
         """Tell the child; lost if it is not running (it is told all again when it is)."""
@@ -114,7 +115,7 @@ class Supervised:
         self._heard = time.monotonic() + _START_SECONDS
         all_heard = asyncio.Event()
         self._bus = await bus.to_child(ours, self._receive, all_heard.set)
-        watch = asyncio.create_task(self._watch(process), name=f"watch {self.name}")
+        watch = spawn(self._watch(process), f"watch {self.name}")
         try:
             status = await process.wait()
             # Its last words may still be in the socket.

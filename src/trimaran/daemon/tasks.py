@@ -1,8 +1,22 @@
 """Background work whose failure is noticed at once."""
 
 import asyncio
+import traceback
 from collections.abc import Coroutine
 from typing import Any
+
+EXIT_DEFECT = 70
+"""The exit status after an exception that nobody expected (EX_SOFTWARE of sysexits.h)."""
+
+
+def describe_defect(context: dict[str, Any]) -> str:
+    """One line for the log about what asyncio's exception handler is told."""
+    error = context.get("exception")
+    if not isinstance(error, BaseException):
+        return f"defect: {context.get('message')}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{frame.filename}:{frame.lineno}"
+    return f"defect: {context.get('message')}: {type(error).__name__}: {error} ({where})"
 
 
 def spawn(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
