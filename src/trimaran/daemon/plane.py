@@ -43,6 +43,8 @@ class Plane:
         self._send = send
         self._links: dict[str, Link] = {}
         self._interfaces: tuple[str, ...] = ()
+        # Until told otherwise, what an earlier plane left in the kernel is right as it is.
+        self._configured = False
         self._announced: frozenset[IPv4Address] = frozenset()
         self._service_addresses: frozenset[IPv4Address] = frozenset()
         self._trouble: dict[str, str] = {}
@@ -66,6 +68,7 @@ class Plane:
     def handle(self, message: ToChild) -> None:
         match message:
             case ConfigurePlane(services, interfaces):
+                self._configured = True
                 self._interfaces = interfaces
                 self._service_addresses = frozenset(service.key.address for service in services)
                 self._attach()
@@ -76,7 +79,8 @@ class Plane:
                 self._report()
             case HoldAddresses(number, addresses):
                 self._announced = frozenset(addresses)
-                self._take_addresses()
+                if self._configured:
+                    self._take_addresses()
                 self._send(AddressesHeld(number))
 
     async def stop(self) -> None:
@@ -94,9 +98,10 @@ class Plane:
                 self._links.pop(change.before.name, None)
             if change.after is not None:
                 self._links[change.after.name] = change.after
-            self._take_addresses()
-            self._attach()
-            self._resolve_now.set()
+            if self._configured:
+                self._take_addresses()
+                self._attach()
+                self._resolve_now.set()
 
     def _take_addresses(self) -> None:
         local = {address.address for link in self._links.values() for address in link.addresses}

@@ -91,6 +91,7 @@ class Editor:
             self._services[service_key(tables, service)] = service
         for destination in np.flatnonzero(tables.destinations["flags"]).tolist():
             self._destinations[self._identity(destination)] = destination
+            self._recall_way(destination)
         self._extents = Extents(
             len(tables.members),
             (unpack_rotation(int(tables.services["rotation"][s]))[:2] for s in self.services()),
@@ -105,6 +106,20 @@ class Editor:
             int(record["virtual_port"]),
         )
         return key, server_key(self._tables, destination)
+
+    def _recall_way(self, destination: int) -> None:
+        """What an earlier owner of the tables knew of the way there holds until contradicted."""
+        record = self._tables.destinations[destination]
+        address = server_key(self._tables, destination).address
+        if int(record["flags"]) & DestinationFlag.LOCAL:
+            self._local |= {address}
+        elif int(record["flags"]) & DestinationFlag.RESOLVED:
+            self._neighbours[address] = Neighbour(
+                record["mac"].tobytes(),
+                record["source_mac"].tobytes(),
+                int(record["interface"]),
+                int(record["mtu"]),
+            )
 
     def _repair_index(self) -> None:
         """After a crash between two writes: the index holds just the configured services."""
