@@ -12,6 +12,8 @@ from trimaran.dataplane.base import (
     Service,
 )
 from trimaran.dataplane.xdp.editor import TRASH_PERIOD
+from trimaran.dataplane.xdp.loader import Loaded
+from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.service import Forwarding
 
 PORTS = itertools.count(1024)
@@ -181,3 +183,14 @@ def test_what_cannot_be_done_is_refused_before_anything_changes(
     with pytest.raises(DataplaneError, match="cannot"):
         director.plane.apply([Service(DNS), service])
     assert list(director.plane.services()) == []
+
+
+def test_a_new_owner_goes_on_with_the_macs_that_it_finds(
+    loaded: Loaded, director: Director
+) -> None:
+    director.serve(101, 102)
+    assert next_ones(director, 2) == [102, 101]
+    successor = XdpDataplane(loaded)
+    successor.apply([Service(HTTP, "rr", (Destination(server(101)), Destination(server(102))))])
+    successor.set_local([])
+    assert next_ones(director, 2) == [102, 101]
