@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
-from trimaran.daemon.messages import ServersStatus, ServerStatus
+from trimaran.daemon.messages import ConfigureChecker, ServersStatus, ServerStatus, ToChild
 from trimaran.health import tcp
 from trimaran.health.roster import Roster, Standing
 from trimaran.health.schedule import Schedule
@@ -93,6 +93,19 @@ class Checker:
         self._next_report: asyncio.TimerHandle | None = None
         self._last_report = float("-inf")
         self._next_complaint = 0
+
+    # Body of the checker process
+
+    async def start(self) -> None:
+        """Nothing to set up: checks start with the configuration."""
+
+    def handle(self, message: ToChild) -> None:
+        match message:
+            case ConfigureChecker(services):
+                self.configure(services)
+
+    async def stop(self) -> None:
+        self.close()
 
     def configure(self, services: tuple[VirtualService, ...]) -> None:
         """Check the real servers of these services, and no others, from now on.

@@ -51,7 +51,7 @@ Send = Callable[[Message], None]
 
 _BODIES = {
     "speaker": ("trimaran.daemon.speaker", "Speaker"),
-    "checker": ("trimaran.daemon.checking", "Checking"),
+    "checker": ("trimaran.daemon.checker", "Checker"),
     "plane": ("trimaran.daemon.plane", "Plane"),
 }
 
