@@ -3,13 +3,16 @@
 
 python := .venv/bin/python
 
-.PHONY: demo test lint bench setup clean
+.PHONY: demo test test-long lint bench setup clean
 
 demo: setup
 	.venv/bin/trimaran lab demo
 
 test: setup lint
-	$(python) -m pytest -q
+	$(python) -m pytest -q -m "not long"
+
+test-long: setup
+	$(python) -m pytest -q -m long
 
 lint: setup
 	$(python) -m ruff check

@@ -6,7 +6,10 @@
 #define CURSOR_BITS 20
 #define FIELD ((1u << CURSOR_BITS) - 1)
 
-static __always_inline struct service *find_service(const struct packet *p)
+#define NO_SERVICE ~0u
+
+/* The number of the packet's service, or NO_SERVICE. */
+static __always_inline __u32 find_service(const struct packet *p)
 {
 	struct service_key key = {
 		.address = p->addresses >> 32,
@@ -15,7 +18,7 @@ static __always_inline struct service *find_service(const struct packet *p)
 	};
 	__u32 *id = bpf_map_lookup_elem(&service_ids, &key);
 
-	return id ? bpf_map_lookup_elem(&services, id) : 0;
+	return id ? *id : NO_SERVICE;
 }
 
 static __always_inline struct destination *find_destination(__u32 id)

@@ -81,7 +81,8 @@ static __always_inline int start_flow(struct xdp_md *ctx, const struct packet *p
 
 /* One attempt at a packet; -1 when another CPU changed what it was based on. */
 static __always_inline int balance_once(struct xdp_md *ctx, const struct packet *p,
-					struct neighbourhood *n, __u32 now, __u32 cpu)
+					struct neighbourhood *n, __u32 service, __u32 now,
+					__u32 cpu)
 {
 	struct flow *slot;
 	struct service *s;
@@ -105,7 +106,7 @@ static __always_inline int balance_once(struct xdp_md *ctx, const struct packet 
 	}
 
 	/* Port 20 is FTP data, never scheduled (1.11). */
-	s = find_service(p);
+	s = bpf_map_lookup_elem(&services, &service);
 	if (!s || !starts || (__u16)p->transport == bpf_htons(20)) {
 		if (slot)
 			slot->control = 0;
@@ -157,8 +158,8 @@ static __always_inline int balance_once(struct xdp_md *ctx, const struct packet 
 	return start_flow(ctx, p, n, slot, w.chosen, now, cpu);
 }
 
-/* Not static, so that it is verified once. */
-__noinline int balance(struct xdp_md *ctx)
+/* `service`: what find_service() said. Not static, so that it is verified once. */
+__noinline int balance(struct xdp_md *ctx, __u32 service)
 {
 	struct neighbourhood n;
 	struct packet p;
@@ -169,7 +170,7 @@ __noinline int balance(struct xdp_md *ctx)
 		if (!parse(ctx, &p) || !find_neighbourhood(&p, &n))
 			return XDP_PASS;
 
-		int verdict = balance_once(ctx, &p, &n, now, cpu);
+		int verdict = balance_once(ctx, &p, &n, service, now, cpu);
 
 		if (verdict >= 0)
 			return verdict;
@@ -191,14 +192,18 @@ int trimaran(struct xdp_md *ctx)
 	__u32 now = now_in_ticks();
 	struct flow *f = find_flow(&n, &p, now, &control);
 
-	if (!f || (p.flags & TCP_SYN && reusable[state_of(control)]))
-		return balance(ctx);
+	if (!f || (p.flags & TCP_SYN && reusable[state_of(control)])) {
+		__u32 service = find_service(&p);
+
+		/* The director's own traffic to its virtual address: no need to look again. */
+		return f || service != NO_SERVICE ? balance(ctx, service) : XDP_PASS;
+	}
 
 	struct destination *d = find_destination(destination_of(control));
 	struct counters *c = counters_of(bpf_get_smp_processor_id(), destination_of(control));
 
 	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, now, c))
-		return balance(ctx);
+		return balance(ctx, find_service(&p));
 	count_packet(c, &p);
 	return send_to(ctx, &p, d);
 }

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,15 +13,15 @@ from watching import (
     child_pid,
     curl,
     holds_vip,
-    reconfigure,
-    router,
     wait_for_state,
     watch,
 )
 
-from trimaran.daemon import rundir
-from trimaran.lab.host import ENVIRONMENT, LabHost, run_in, wait_until
+from trimaran.lab.errors import LabError
+from trimaran.lab.host import LabHost, run_in, wait_until
 from trimaran.lab.lab import Lab
+
+pytestmark = pytest.mark.long
 
 
 def start(lab: Lab, config: str | None = None, *, web: bool = False) -> LabHost:
@@ -197,16 +196,16 @@ def test_an_interface_that_is_replaced_while_nobody_looks(bare_lab: Lab, name: s
     """Both events in one batch, for each of some interface numbers."""
     lb1 = start(bare_lab)
     wait_for_state(lb1, "MASTER")
-    for _ in range(9):
+    for _ in range(3):
         lb1.send(f"trimaran.daemon {name}", signal.SIGSTOP)
         lb1.output(["ip", "link", "del", "eth1"])
         plug(bare_lab, lb1)
         lb1.send(f"trimaran.daemon {name}", signal.SIGCONT)
-        index = int(Path("/dev/null").exists()) and xdp(lb1).split(":")[0]
+        index = xdp(lb1).split(":")[0]
         try:
-            wait_for_state(lb1, "MASTER", 4)
+            wait_for_state(lb1, "MASTER", 6)
             wait_until("the program is back", lambda: program_number(lb1), 4)
-        except Exception as error:
+        except LabError as error:
             raise AssertionError(f"eth1 has number {index}: {error}; {lb1.status()}") from None
 
 
@@ -293,11 +292,9 @@ def test_reload_changes_an_instance(bare_lab: Lab, old: str, new: str) -> None:
     all_master(lb1, "a")
     time.sleep(0.3)
     reload(lb1, new)
-    all_master(lb1, "z" if "instance z" in new else "a")
+    all_master(lb1, "z" if "vrrp_instance z" in new else "a")
     vip = next(line.split()[0] for line in new.splitlines() if line.startswith("192"))
-    wait_until(
-        "the address", lambda: addresses(lb1) == sorted([vip, "192.168.1.101/24"]), 3
-    )
+    wait_until("the address", lambda: addresses(lb1) == sorted([vip, "192.168.1.101/24"]), 3)
     time.sleep(0.5)
     assert addresses(lb1) == sorted([vip, "192.168.1.101/24"])
     assert "removed by somebody" not in lb1.log
@@ -338,7 +335,7 @@ def test_a_storm_of_reloads(bare_lab: Lab) -> None:
     start(bare_lab, files[0], web=True)
     all_master(lb1, "a")
     pid = lb1.service.pid if lb1.service else 0
-    for n in range(80):
+    for n in range(60):
         (lb1.directory / "trimaran.conf").write_text(files[n % len(files)])
         os.kill(pid, signal.SIGHUP)
         time.sleep(0.04)
@@ -383,42 +380,71 @@ def test_two_hundred_instances(bare_lab: Lab) -> None:
     assert left == ["192.168.1.101/24"]
     assert took < 1
     assert farewells == 200
+    assert "did not stop" not in lb1.log
     assert late < 300_000
 
 
-def test_two_hundred_services_of_ten_servers_renumbered_again_and_again(bare_lab: Lab) -> None:
-    def config(net: int) -> str:
-        vips = [f"10.9.0.{n}/32" for n in range(1, 201)]
-        servers = [f"10.{net}.0.{n}" for n in range(1, 11)]
-        return instance("a", 1, *vips) + "".join(
-            service(vip.split("/")[0], 80, servers) for vip in vips
-        )
+def unchecked(net: int, services: int = 4, servers: int = 2000) -> str:
+    """One VIP, some services of many real servers that are always up."""
+    real = "".join(
+        f" real_server 10.{net}.{n // 250}.{n % 250 + 1} 80 {{\n weight 1\n }}\n"
+        for n in range(servers)
+    )
+    return instance("a", 1, A) + "".join(
+        f"virtual_server 192.168.1.20 {port} {{\n lvs_sched rr\n lvs_method DR\n"
+        f" protocol TCP\n{real}}}\n"
+        for port in range(80, 80 + services)
+    )
 
+
+def restarts(director: LabHost) -> list[int]:
+    return [p["restarts"] for p in (director.status() or {})["processes"]]
+
+
+def listed(director: LabHost, text: str) -> int:
+    return director.run(["trimaran", "ipvsadm", "-Ln"]).stdout.count(text)
+
+
+def test_real_servers_renumbered_again_and_again(bare_lab: Lab) -> None:
+    """The removed ones wait in the trash for two minutes; the new ones need room meanwhile."""
+    lb1 = start(bare_lab, unchecked(20))
+    for net in (20, 21, 22):
+        if net > 20:
+            reload(lb1, unchecked(net))
+        wait_until(f"servers of 10.{net}", lambda: listed(lb1, f"-> 10.{net}.") == 8000, 4)  # noqa: B023
+    assert restarts(lb1) == [0, 0, 0]
+
+
+def test_more_services_than_the_dataplane_has_room_for_are_refused(bare_lab: Lab) -> None:
+    lb1 = start(bare_lab, unchecked(20, 2, 2))
+    wait_until("served", lambda: listed(lb1, "-> 10.20.") == 4, 6)
+    many = unchecked(20, 4200, 1)
+    (lb1.directory / "trimaran.conf").write_text(many)
+    lb1.reload_service()
+    time.sleep(3)
+    assert restarts(lb1) == [0, 0, 0]
+    assert "defect" not in lb1.log
+
+
+def test_two_hundred_services_of_ten_servers(bare_lab: Lab) -> None:
+    vips = [f"10.9.0.{n}/32" for n in range(1, 201)]
+    config = instance("a", 1, *vips) + "".join(
+        service(vip.split("/")[0], 80, [f"10.20.0.{n}" for n in range(1, 11)]) for vip in vips
+    )
     client = bare_lab.host("client")
-    for net in range(20, 32):
-        for n in range(1, 11):
-            client.output(["ip", "address", "add", f"10.{net}.0.{n}/32", "dev", "lo"])
+    for n in range(1, 11):
+        client.output(["ip", "address", "add", f"10.20.0.{n}/32", "dev", "lo"])
     client.start(
         [sys.executable, "-c", "import socket,time;s=socket.create_server(('',80),backlog=4096);"
          "time.sleep(60)"]
     )  # fmt: skip
     lb1 = bare_lab.host("lb1")
     lb1.output(["ip", "route", "add", "10.0.0.0/8", "via", str(client.address)])
-    start(bare_lab, config(20))
+    start(bare_lab, config)
     all_master(lb1, "a")
-    listing = ""
-    for net in range(20, 30):
-        if net > 20:
-            reload(lb1, config(net))
-        wait_until(
-            f"servers of 10.{net}",
-            lambda: lb1.output(["trimaran", "ipvsadm", "-Ln"]).count(f"-> 10.{net}.") == 2000,  # noqa: B023
-            6,
-        )
-        assert [p["restarts"] for p in (lb1.status() or {})["processes"]] == [0, 0, 0], lb1.log
+    wait_until("all in service", lambda: listed(lb1, "-> 10.20.") == 2000, 4)
     begin = time.monotonic()
     assert lb1.stop_service() == 0
-    assert time.monotonic() - begin < 1, listing
-
-
-assert rundir and ENVIRONMENT and subprocess
+    assert time.monotonic() - begin < 1
+    assert addresses(lb1) == ["192.168.1.101/24"]
+    assert not program_number(lb1)

@@ -7,7 +7,6 @@ from frames import ACK, DNS, DROP, FIN, HTTP, PASS, SYN, Director, server, tcp, 
 
 from trimaran.dataplane.base import (
     Counters,
-    DataplaneError,
     Destination,
     Service,
 )
@@ -177,12 +176,15 @@ def test_dr_walk_through(director: Director) -> None:
         Service(HTTP, "rr", (Destination(server(101), 1, Forwarding.TUNNEL),)),
     ],
 )
-def test_what_cannot_be_done_is_refused_before_anything_changes(
+def test_what_cannot_be_done_is_left_out_and_said_once(
     director: Director, service: Service
 ) -> None:
-    with pytest.raises(DataplaneError, match="cannot"):
-        director.plane.apply([Service(DNS), service])
-    assert list(director.plane.services()) == []
+    added, left_out = director.plane.apply([service, Service(DNS)])
+    assert added == f"{DNS}: service added, scheduler rr"
+    assert left_out.startswith(f"{HTTP}: left out: ")
+    assert "cannot" in left_out
+    assert [view.key for view in director.plane.services()] == [DNS]
+    assert director.plane.apply([service, Service(DNS)]) == []
 
 
 def test_a_new_owner_goes_on_with_the_macs_that_it_finds(

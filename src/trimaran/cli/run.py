@@ -60,9 +60,12 @@ def run(file: Path, dataplane: str, run_dir: Path | None, log_format: str) -> No
         directory = RunDirectory((run_dir or default_run_directory()).absolute())
     except RunDirectoryError as error:
         _refuse(str(error))
-    logs.configure(cast(logs.Format, log_format))
+    flush = logs.configure(cast(logs.Format, log_format))
     steward = Steward(result.config, lambda: read_for_this_machine(file), directory)
-    sys.exit(asyncio.run(steward.run()))
+    status = asyncio.run(steward.run())
+    flush()
+    # Not sys.exit: a log that nobody reads holds the thread that writes it, for ever.
+    os._exit(status)
 
 
 def _refuse(text: str) -> None:

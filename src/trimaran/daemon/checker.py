@@ -104,7 +104,7 @@ class Checker:
             case ConfigureChecker(services):
                 self.configure(services)
 
-    async def stop(self) -> None:
+    async def stop(self, *, orphaned: bool) -> None:
         self.close()
 
     def configure(self, services: tuple[VirtualService, ...]) -> None:

@@ -42,8 +42,11 @@ class Body(Protocol):
         """Take a message of the steward; must not block."""
         ...
 
-    async def stop(self) -> None:
-        """Leave the kernel as if this process had never run."""
+    async def stop(self, *, orphaned: bool) -> None:
+        """Leave the kernel as if this process had never run.
+
+        `orphaned`: the steward died; what it would have cleaned up is left to its children.
+        """
         ...
 
 
@@ -84,9 +87,12 @@ async def _serve(name: str, descriptor: int) -> int:
     stopping = asyncio.Event()
     backlog: list[ToChild] = []
     body: Body | None = None
+    told = False
 
     def receive(message: ToChild) -> None:
+        nonlocal told
         if isinstance(message, Stop):
+            told = True
             stopping.set()
         elif body is None:
             backlog.append(message)
@@ -102,7 +108,6 @@ async def _serve(name: str, descriptor: int) -> int:
         logging.getLogger(noisy).setLevel(logging.ERROR)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_die)
-    loop.add_signal_handler(signal.SIGTERM, stopping.set)
 
     module, class_name = _BODIES[name]
     made: Body = getattr(import_module(module), class_name)(link.send)
@@ -126,7 +131,7 @@ async def _serve(name: str, descriptor: int) -> int:
     life = spawn(show_life(), "show life")
     await stopping.wait()
     life.cancel()
-    await body.stop()
+    await body.stop(orphaned=not told)
     link.close()
     await asyncio.sleep(0)
     return 0
@@ -138,9 +143,10 @@ def main() -> NoReturn:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--bus", type=int, required=True)
     arguments = parser.parse_args()
-    # The terminal's Ctrl-C goes to every process of the group; the steward alone answers it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A terminal's Ctrl-C, or a service manager, may signal the whole group: the steward alone
+    # answers, and says in which order its children stop.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     # A checker has a descriptor for each attempt under way.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

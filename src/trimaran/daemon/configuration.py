@@ -34,4 +34,7 @@ def read(path: Path, interfaces: frozenset[str] | None = None) -> Result:
 
 def read_for_this_machine(path: Path) -> Result:
     """What a file means with the interfaces that this network namespace has."""
+    if path.exists() and not path.is_dir() and not path.is_file():
+        # To wait for a pipe's writer would stop the daemon at its next reload.
+        return refused(str(path), "this is not a regular file")
     return read(path, frozenset(name for _, name in socket.if_nameindex()))

@@ -13,17 +13,30 @@ Answer = Callable[[dict[str, Any]], bytes]
 
 _LONGEST_REQUEST = 64 << 10
 _PATIENCE_SECONDS = 5.0
+_MOST_CONVERSATIONS = 32
 
 
 class ControlError(Exception):
-    """No daemon answers; the text says where it was looked for."""
+    """The socket cannot be made, or no daemon answers on it; the text says which one."""
 
 
 async def serve(path: Path, answer: Answer) -> asyncio.Server:
     """Answer requests on a unix socket that only root can use."""
 
+    talking = 0
+
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ValueError, asyncio.LimitOverrunError, TimeoutError):
+        nonlocal talking
+        talking += 1
+        try:
+            if talking <= _MOST_CONVERSATIONS:
+                await answer_one(reader, writer)
+        finally:
+            talking -= 1
+            writer.close()
+
+    async def answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, ValueError, RecursionError, TimeoutError):
             line = await asyncio.wait_for(reader.readline(), _PATIENCE_SECONDS)
             request = json.loads(line)
             reply = (
@@ -33,12 +46,13 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
             )
             writer.write(reply + b"\n")
             await asyncio.wait_for(writer.drain(), _PATIENCE_SECONDS)
-        writer.close()
 
-    path.unlink(missing_ok=True)
     before = os.umask(0o177)
     try:
+        path.unlink(missing_ok=True)
         return await asyncio.start_unix_server(converse, path, limit=_LONGEST_REQUEST)
+    except OSError as error:
+        raise ControlError(f"cannot listen on {path}: {error.strerror or error}") from error
     finally:
         os.umask(before)
 

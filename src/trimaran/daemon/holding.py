@@ -1,4 +1,4 @@
-"""Putting one virtual router's addresses on the machine and off it again, strictly in order.
+"""Putting virtual routers' addresses on the machine and off it again, strictly in order.
 
 The state machine decides at once; the kernel takes a moment. So what is to be done waits in a
 queue of its own, and a slow netlink answer never holds up an advertisement.
@@ -6,11 +6,13 @@ queue of its own, and a slow netlink answer never holds up an advertisement.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
 
+from trimaran.daemon.child import Send
+from trimaran.daemon.messages import HoldRequest
 from trimaran.daemon.tasks import spawn
 from trimaran.model.address import VirtualAddress
 from trimaran.net import addresses
@@ -21,44 +23,91 @@ from trimaran.vrrp.actions import Action, AddAddresses, Announce, RemoveAddresse
 
 log = logging.getLogger("speaker")
 
-Hold = Callable[[tuple[VirtualAddress, ...]], Awaitable[None]]
-"""Says which addresses the router is about to hold; returns when the dataplane serves them."""
+_HOLD_SECONDS = 0.05
+
+
+class Holdings:
+    """What all virtual routers hold together, and who waits until the dataplane serves it."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._held: dict[Holder, tuple[VirtualAddress, ...]] = {}
+        self._number = 0
+        self._due = False
+        self._waiting: dict[int, asyncio.Event] = {}
+
+    async def hold(self, holder: "Holder", held: tuple[VirtualAddress, ...]) -> None:
+        """Say what one router holds; wait a moment, not longer, for the dataplane to serve it."""
+        more = set(held) - set(self._held.get(holder, ()))
+        if held:
+            self._held[holder] = held
+        else:
+            self._held.pop(holder, None)
+        if not self._due:
+            # Once for all that changes in this turn of the loop: a request names every address.
+            self._due = True
+            self._number += 1
+            asyncio.get_running_loop().call_soon(self._request)
+        if more:
+            served = self._waiting.setdefault(self._number, asyncio.Event())
+            try:
+                await asyncio.wait_for(served.wait(), _HOLD_SECONDS)
+            except TimeoutError:
+                log.warning("the dataplane does not answer: going on without it")
+
+    def heard(self, number: int) -> None:
+        """The dataplane serves what was said up to this number."""
+        for waited_for in [known for known in self._waiting if known <= number]:
+            self._waiting.pop(waited_for).set()
+
+    def _request(self) -> None:
+        self._due = False
+        everything = tuple(address for held in self._held.values() for address in held)
+        self._send(HoldRequest(self._number, everything))
 
 
 class Holder:
-    """Carries out `AddAddresses`, `RemoveAddresses` and `Announce` of one virtual router."""
+    """Carries out `AddAddresses`, `RemoveAddresses` and `Announce` of one virtual router.
+
+    It removes only what it has added: an address that is the interface's own from before is not
+    its to take away. `after`: what must be done first, such as others letting go of the same.
+    """
 
     def __init__(
         self,
         name: str,
         netlink: AsyncIPRoute,
-        hold: Hold,
+        holdings: Holdings,
         find_link: Callable[[str], Link | None],
+        after: Collection["asyncio.Task[None]"],
     ) -> None:
         self._netlink = netlink
-        self._hold = hold
+        self._holdings = holdings
         self._find_link = find_link
         self._held: dict[VirtualAddress, None] = {}
         self._queue: asyncio.Queue[Action] = asyncio.Queue()
-        self._task = spawn(self._work(), f"addresses of {name}")
+        self._task = spawn(self._work(after), f"addresses of {name}")
 
     def put(self, action: Action) -> None:
         """Queue an action."""
         self._queue.put_nowait(action)
 
-    def holds(self, device: str, address: IPv4Address) -> VirtualAddress | None:
-        """The address as this router holds it, if it does."""
-        for held in self._held:
-            if held.device == device and held.address == address:
-                return held
-        return None
+    def announce_again(self, device: str) -> None:
+        """Announce what is held on a device whose MAC address has changed."""
+        if held := tuple(address for address in self._held if address.device == device):
+            self.put(Announce(held, 1))
+
+    def holds(self, device: str, address: IPv4Address) -> bool:
+        """Whether this router holds the address."""
+        return any(held.device == device and held.address == address for held in self._held)
 
     async def finish(self) -> None:
         """Wait until everything queued is done, then end."""
         await self._queue.join()
         self._task.cancel()
 
-    async def _work(self) -> None:
+    async def _work(self, after: Collection["asyncio.Task[None]"]) -> None:
+        await asyncio.gather(*after)
         while True:
             action = await self._queue.get()
             try:
@@ -71,18 +120,32 @@ class Holder:
     async def _perform(self, action: Action) -> None:
         match action:
             case AddAddresses(added):
-                self._held |= dict.fromkeys(added)
-                await self._hold(tuple(self._held))
-                for address in added:
-                    await addresses.add(self._netlink, address)
+                await self._add(added)
             case RemoveAddresses(removed):
                 for address in removed:
                     # First out of the books: its going is no surprise then.
-                    self._held.pop(address, None)
-                    await addresses.remove(self._netlink, address)
-                await self._hold(tuple(self._held))
+                    if address in self._held:
+                        del self._held[address]
+                        await addresses.remove(self._netlink, address)
+                await self._holdings.hold(self, tuple(self._held))
             case Announce(announced, repeat):
                 self._announce(announced, repeat)
+
+    async def _add(self, added: tuple[VirtualAddress, ...]) -> None:
+        ours = [address for address in added if not self._is_the_interfaces_own(address)]
+        self._held |= dict.fromkeys(ours)
+        await self._holdings.hold(self, tuple(self._held))
+        for address in ours:
+            await addresses.add(self._netlink, address)
+
+    def _is_the_interfaces_own(self, address: VirtualAddress) -> bool:
+        link = self._find_link(address.device)
+        return (
+            address not in self._held
+            and link is not None
+            and link.addresses[:1] != ()
+            and link.addresses[0].address == address.address
+        )
 
     def _announce(self, announced: tuple[VirtualAddress, ...], repeat: int) -> None:
         for device in dict.fromkeys(address.device for address in announced):

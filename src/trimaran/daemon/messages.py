@@ -53,7 +53,13 @@ class HoldAddresses(Message, frozen=True):
     """
 
     number: int
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[VirtualAddress, ...]
+
+
+class Unserved(Message, frozen=True):
+    """Interfaces that the dataplane cannot serve, and why: no virtual router may be master."""
+
+    interfaces: dict[str, str]
 
 
 class Stop(Message, frozen=True):
@@ -141,11 +147,19 @@ class PlaneStatus(Message, frozen=True):
 
     dataplane: str
     interfaces: dict[str, str]
-    """Interface → attachment mode (native, generic) or the reason why there is none."""
+    """Interface → attachment mode: native or generic."""
+    unserved: dict[str, str] = {}
+    """Interface → the reason why the dataplane is not attached to it."""
 
 
 ToChild = (
-    ConfigureSpeaker | ConfigureChecker | ConfigurePlane | HoldAddresses | AddressesHeld | Stop
+    ConfigureSpeaker
+    | ConfigureChecker
+    | ConfigurePlane
+    | HoldAddresses
+    | Unserved
+    | AddressesHeld
+    | Stop
 )
 FromChild = (
     Ready | Alive | Log | RoutersStatus | HoldRequest | AddressesHeld | ServersStatus | PlaneStatus

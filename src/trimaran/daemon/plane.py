@@ -24,8 +24,10 @@ from trimaran.daemon.messages import (
 )
 from trimaran.daemon.next_hops import NextHops
 from trimaran.daemon.tasks import spawn
-from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.base import DataplaneError, Service
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.model.address import VirtualAddress
+from trimaran.net import addresses as virtual_addresses
 from trimaran.net import links, neighbours
 from trimaran.net.errors import NetError
 from trimaran.net.links import Link
@@ -34,6 +36,7 @@ log = logging.getLogger("plane")
 
 _POLL_SECONDS = 1.0
 _RESOLVE_EVERY_POLLS = 30
+_APPLY_AGAIN_EVERY_POLLS = 10
 
 
 class Plane:
@@ -42,10 +45,11 @@ class Plane:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._links: dict[str, Link] = {}
+        self._services: tuple[Service, ...] = ()
         self._interfaces: tuple[str, ...] = ()
         # Until told otherwise, what an earlier plane left in the kernel is right as it is.
         self._configured = False
-        self._announced: frozenset[IPv4Address] = frozenset()
+        self._announced: tuple[VirtualAddress, ...] = ()
         self._service_addresses: frozenset[IPv4Address] = frozenset()
         self._trouble: dict[str, str] = {}
         self._resolve_now = asyncio.Event()
@@ -72,23 +76,32 @@ class Plane:
                 self._interfaces = interfaces
                 self._service_addresses = frozenset(service.key.address for service in services)
                 self._attach()
-                for line in self._dataplane.apply(services):
-                    log.info("%s", line)
+                self._services = services
+                self._apply()
                 self._take_addresses()
                 self._resolve_now.set()
                 self._report()
             case HoldAddresses(number, addresses):
-                self._announced = frozenset(addresses)
+                self._announced = addresses
                 if self._configured:
                     self._take_addresses()
                 self._send(AddressesHeld(number))
 
-    async def stop(self) -> None:
+    async def stop(self, *, orphaned: bool) -> None:
         for task in self._tasks:
             task.cancel()
+        if orphaned:
+            # The speaker removes them too; but it may have died with the steward.
+            for address in self._announced:
+                with suppress(NetError):
+                    await virtual_addresses.remove(self._netlink, address)
         self._dataplane.close(remove=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._next_hops.release(), 0.2)
+
+    def _apply(self) -> None:
+        for line in self._dataplane.apply(self._services):
+            log.log(logging.WARNING if "left out" in line else logging.INFO, "%s", line)
 
     # Addresses and interfaces
 
@@ -102,29 +115,30 @@ class Plane:
                 self._take_addresses()
                 self._attach()
                 self._resolve_now.set()
+                self._report()
 
     def _take_addresses(self) -> None:
         local = {address.address for link in self._links.values() for address in link.addresses}
+        announced = {address.address for address in self._announced}
         self._dataplane.set_local(local)
-        self._dataplane.set_held((local | self._announced) & self._service_addresses)
+        self._dataplane.set_held((local | announced) & self._service_addresses)
 
     def _attach(self) -> None:
         """Attach where clients come in: the interfaces named, and those that carry a VIP."""
-        wanted = set(self._interfaces) | {
+        wanted = {
             link.name
             for link in self._links.values()
             if any(address.address in self._service_addresses for address in link.addresses)
         }
+        if self._service_addresses:
+            wanted |= set(self._interfaces)
         wanted.discard("lo")
+        self._trouble = {name: why for name, why in self._trouble.items() if name in wanted}
         attached = self._dataplane.attachments()
         for name in attached.keys() - wanted:
             self._dataplane.detach(name)
         for name in wanted:
-            link = self._links.get(name)
-            if link is None:
-                self._trouble[name] = "no such interface"
-                continue
-            if name not in attached:
+            if name in self._links and name not in attached:
                 self._attach_to(name)
 
     def _attach_to(self, name: str) -> None:
@@ -176,13 +190,16 @@ class Plane:
             polls += 1
             for line in self._dataplane.poll(time.monotonic_ns()):
                 log.warning("%s", line)
-            if self._trouble:
+            if self._configured:
+                # Again each time: somebody may have taken the program off.
                 self._attach()
             if polls % _RESOLVE_EVERY_POLLS == 0 or self._next_hops.unresolved():
                 self._resolve_now.set()
+            if polls % _APPLY_AGAIN_EVERY_POLLS == 0 and self._dataplane.left_out():
+                self._apply()  # there may be room by now
             self._report()
 
     def _report(self) -> None:
         attachments = self._dataplane.attachments()
-        interfaces = self._trouble | {name: a.mode for name, a in attachments.items()}
-        self._send(PlaneStatus("xdp", interfaces))
+        modes = {name: attachment.mode for name, attachment in attachments.items()}
+        self._send(PlaneStatus("xdp", modes, self._trouble))

@@ -6,10 +6,14 @@ each command started in the same namespace finds its daemon with no option.
 
 import fcntl
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path("/run/trimaran")
+
+_LONGEST_SOCKET_PATH = 107
+"""Bytes: sun_path without its final NUL (unix(7))."""
 
 _INITIAL_ONLY = Path("/proc/sys/net/core/netdev_budget")
 """The kernel shows the settings that all namespaces share in the initial one only. (To compare
@@ -30,11 +34,32 @@ def default_run_directory() -> Path:
     return ROOT if _INITIAL_ONLY.exists() else ROOT / f"netns-{namespace_inode()}"
 
 
+def _hold_namespace() -> socket.socket:
+    """Keep every other daemon out of this network namespace, whose dataplane is one.
+
+    Abstract socket names (unix(7)) belong to the network namespace and end with the process.
+    """
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        holder.bind("\0trimaran")
+    except OSError:
+        holder.close()
+        raise RunDirectoryError(
+            "another trimaran daemon runs in this network namespace, on another run directory"
+        ) from None
+    return holder
+
+
 class RunDirectory:
     """A run directory held by this process until it ends, however it ends (flock(2))."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if len(os.fsencode(self.control_socket)) > _LONGEST_SOCKET_PATH:
+            raise RunDirectoryError(
+                f"run directory {path}: too long a name for a socket in it "
+                f"(at most {_LONGEST_SOCKET_PATH} bytes with /control.sock)"
+            )
         try:
             path.mkdir(mode=0o755, parents=True, exist_ok=True)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -49,6 +74,7 @@ class RunDirectory:
                 f"run directory {path}: a trimaran daemon (pid {owner}) runs on it already; "
                 "stop that one or give --run-dir another directory"
             ) from None
+        self._namespace = _hold_namespace()
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
@@ -62,10 +88,18 @@ class RunDirectory:
         """The note of addresses that must not outlive the speaker."""
         return self.path / "held-addresses.json"
 
+    def note_held_addresses(self, note: bytes) -> None:
+        """Write the note whole or not at all. Raises OSError."""
+        draft = self.path / "held-addresses.new"
+        draft.write_bytes(note)
+        draft.rename(self.held_addresses)
+
     def release(self) -> None:
-        """Remove what the daemon made. The lock goes last, so that no other can slip in."""
-        for name in ("control.sock", "held-addresses.json", "lock"):
-            (self.path / name).unlink(missing_ok=True)
+        """Remove what the daemon made, as far as it is still there."""
+        for name in ("control.sock", "held-addresses.json", "held-addresses.new", "lock"):
+            with suppress(OSError):
+                (self.path / name).unlink()
+        self._namespace.close()
         os.close(self._lock)
         if self.path.parent == ROOT:
             # Something of the operator's may be in it.

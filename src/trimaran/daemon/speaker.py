@@ -9,28 +9,24 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any
 
 from pyroute2 import AsyncIPRoute
 
 from trimaran.daemon.child import Send
-from trimaran.daemon.holding import Holder
+from trimaran.daemon.holding import Holder, Holdings
 from trimaran.daemon.messages import (
     AddressesHeld,
     ConfigureSpeaker,
-    HoldRequest,
     RoutersStatus,
     RouterStatus,
     ToChild,
+    Unserved,
 )
 from trimaran.daemon.realtime import become_realtime, keep_collector_away
 from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timerfd import TimerFd
-from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.router import VirtualRouter
 from trimaran.net import links
@@ -53,7 +49,6 @@ log = logging.getLogger("speaker")
 Key = tuple[str, int]
 """What identifies a virtual router on this director: interface and VRID."""
 
-_HOLD_SECONDS = 0.05
 _STATUS_SECONDS = 1.0
 _COLLECT_EVERY = 10 * SECOND
 _COLLECT_SLACK = 200 * MILLISECOND
@@ -71,40 +66,12 @@ class _Station:
     worst_lateness: int = 0
 
 
-@dataclass(slots=True)
-class _Holdings:
-    """What all virtual routers hold together, and who waits until the dataplane serves it."""
-
-    send: Send
-    number: int = 0
-    held: dict[Key, tuple[VirtualAddress, ...]] = field(default_factory=dict)
-    served: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def hold(self, key: Key, addresses: tuple[VirtualAddress, ...]) -> None:
-        """Say what this router holds; wait a moment, not longer, for the dataplane."""
-        more = set(addresses) - set(self.held.get(key, ()))
-        self.held[key] = addresses
-        self.number += 1
-        self.served.clear()
-        self.send(HoldRequest(self.number, tuple(a for held in self.held.values() for a in held)))
-        if more:
-            try:
-                await asyncio.wait_for(self.served.wait(), _HOLD_SECONDS)
-            except TimeoutError:
-                log.warning("the dataplane does not answer: going on without it")
-
-    def heard(self, number: int) -> None:
-        """The dataplane serves what was said with this number."""
-        if number == self.number:
-            self.served.set()
-
-
 class Speaker:
     """Body of the speaker process."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._holdings = _Holdings(send)
+        self._holdings = Holdings(send)
         self._stations: dict[Key, _Station] = {}
         self._links: dict[str, Link] = {}
         self._sockets: dict[str, tuple[int, VrrpSocket]] = {}
@@ -112,6 +79,9 @@ class Speaker:
         self._timer = TimerFd()
         self._collected = time.monotonic_ns()
         self._tasks: list[asyncio.Task[None]] = []
+        self._departing: set[asyncio.Task[None]] = set()
+        self._unserved: dict[str, str] = {}
+        self._report_due = False
 
     async def start(self) -> None:
         for refusal in become_realtime():
@@ -132,14 +102,18 @@ class Speaker:
                 self._configure(routers, frozenset(resumed))
             case AddressesHeld(number):
                 self._holdings.heard(number)
+            case Unserved(interfaces):
+                self._unserved = interfaces
+                for station in self._stations.values():
+                    self._tell_of_links(station)
+                self._arm()
 
-    async def stop(self) -> None:
+    async def stop(self, *, orphaned: bool) -> None:
         """Advertise priority 0 and remove the addresses."""
         stations = list(self._stations.values())
         for station in stations:
             self._tell(station, events.Shutdown())
         await asyncio.gather(*(station.holder.finish() for station in stations))
-        self._report()
 
     # Configuration
 
@@ -148,7 +122,9 @@ class Speaker:
         for key in self._stations.keys() - wanted.keys():
             gone = self._stations.pop(key)
             self._tell(gone, events.Shutdown())
-            self._later(gone.holder.finish(), f"let go of {gone.router.name}")
+            departing = spawn(gone.holder.finish(), f"let go of {gone.router.name}")
+            self._departing.add(departing)
+            departing.add_done_callback(self._departing.discard)
         self._open_sockets({interface for interface, _ in wanted})
         for key, router in wanted.items():
             station = self._stations.get(key)
@@ -157,11 +133,12 @@ class Speaker:
             elif station.router != router:
                 station.router = router
                 self._tell(station, events.Reconfigured(router))
-        self._report()
+        self._arm()
+        self._report_soon()
 
     def _add(self, key: Key, router: VirtualRouter, *, was_master: bool) -> None:
         holder = Holder(
-            router.name, self._netlink, partial(self._holdings.hold, key), self._links.get
+            router.name, self._netlink, self._holdings, self._links.get, frozenset(self._departing)
         )
         station = _Station(router, Machine(router), holder)
         self._stations[key] = station
@@ -201,6 +178,9 @@ class Speaker:
             for station in self._stations.values():
                 self._tell_of_links(station)
                 self._miss_addresses(station, change)
+                if change.before and change.after and change.before.mac != change.after.mac:
+                    station.holder.announce_again(change.after.name)
+            self._arm()
 
     def _tell_of_links(self, station: _Station) -> None:
         router = station.router
@@ -215,7 +195,11 @@ class Speaker:
         elif not link.up:
             event = events.InterfaceDown(f"interface {router.interface} is down")
         elif primary is None:
-            event = events.InterfaceDown(f"interface {router.interface} has no IPv4 address")
+            besides = " besides virtual ones" if link.addresses else ""
+            text = f"interface {router.interface} has no IPv4 address{besides}"
+            event = events.InterfaceDown(text)
+        elif reason := self._unserved.get(router.interface):
+            event = events.InterfaceDown(f"the dataplane cannot serve: {reason}")
         else:
             event = events.InterfaceUp(primary)
         down = frozenset(
@@ -260,6 +244,7 @@ class Speaker:
             elif heard.vrid is not None and (interface, heard.vrid) not in self._unknown_vrids:
                 self._unknown_vrids.add((interface, heard.vrid))
                 log.info("%s: %s advertises VRID %d", interface, heard.sender, heard.vrid)
+        self._arm()
 
     def _timer_fired(self) -> None:
         self._timer.clear()
@@ -292,10 +277,9 @@ class Speaker:
     # What the machines are told, and what they ask for
 
     def _tell(self, station: _Station, event: events.Event) -> None:
-        """Hand one machine one event and carry out what it asks for."""
+        """Hand one machine one event and carry out what it asks for. `_arm` is to follow."""
         for action in station.machine.handle(event, time.monotonic_ns()):
             self._perform(station, action)
-        self._arm()
 
     def _perform(self, station: _Station, action: Action) -> None:
         name = station.router.name
@@ -304,7 +288,7 @@ class Speaker:
                 self._advertise(station, packet.encode(advertisement, source), source)
             case StateChanged(old, new, reason):
                 log.info("%s: %s -> %s: %s", name, old, new, reason)
-                self._report()
+                self._report_soon()
             case PriorityChanged(was, becomes, reason):
                 log.info("%s: priority %d -> %d: %s", name, was, becomes, reason)
             case Warn(text):
@@ -328,13 +312,15 @@ class Speaker:
             await asyncio.sleep(_STATUS_SECONDS)
             self._report()
 
-    def _report(self) -> None:
-        self._send(RoutersStatus(tuple(map(_status, self._stations.values()))))
+    def _report_soon(self) -> None:
+        """Once for all that changes in this turn of the loop: a report names every router."""
+        if not self._report_due:
+            self._report_due = True
+            asyncio.get_running_loop().call_soon(self._report)
 
-    def _later(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = spawn(work, name)
-        self._tasks.append(task)
-        task.add_done_callback(self._tasks.remove)
+    def _report(self) -> None:
+        self._report_due = False
+        self._send(RoutersStatus(tuple(map(_status, self._stations.values()))))
 
 
 def _status(station: _Station) -> RouterStatus:

@@ -111,7 +111,9 @@ def document(status: Status, now: float) -> Document:
         time=_instant(now),
         virtual_routers=tuple(_router(router) for router in status.routers),
         services=_services(status.config.virtual_services, status.servers),
-        dataplane=PlaneDocument(status.plane.dataplane, status.plane.interfaces),
+        dataplane=PlaneDocument(
+            status.plane.dataplane, status.plane.unserved | status.plane.interfaces
+        ),
         processes=tuple(_process(process) for process in status.processes),
     )
 

@@ -30,16 +30,19 @@ from trimaran.daemon.messages import (
     PlaneStatus,
     RoutersStatus,
     ServersStatus,
+    Unserved,
 )
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
+from trimaran.dataplane.base import DataplaneError
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
 from trimaran.model.service import ServerKey, ServiceKey
-from trimaran.net import addresses
+from trimaran.net import addresses, links
+from trimaran.net.errors import NetError
 from trimaran.vrrp.actions import State
 
 log = logging.getLogger("steward")
@@ -86,7 +89,12 @@ class Steward:
         loop.add_signal_handler(signal.SIGHUP, self._reload_configuration)
         async with AsyncIPRoute() as self._netlink:
             await self._remove_stale_addresses()
-            server = await control.serve(self._run_directory.control_socket, self._answer)
+            try:
+                server = await control.serve(self._run_directory.control_socket, self._answer)
+            except control.ControlError as error:
+                log.error("%s", error)
+                self._run_directory.release()
+                return 1
             for supervised in self._children:
                 supervised.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
@@ -125,6 +133,9 @@ class Steward:
 
     def _defect(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception that nobody expected: a clean end beats a steward in an unknown state."""
+        if isinstance(context.get("exception"), OSError) and "socket" in context:
+            log.warning("control socket: %s", context.get("message"))  # asyncio tries again
+            return
         log.critical("%s", describe_defect(context))
         self._exit_status = EXIT_DEFECT
         self._stopping.set()
@@ -133,9 +144,18 @@ class Steward:
         """The speaker first: its peers must hear of it before packets stop being served."""
         if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
             await self._remove_held_addresses()
-        await asyncio.gather(
+        _, detached = await asyncio.gather(
             self._checker.stop(_STOP_OTHERS_SECONDS), self._plane.stop(_STOP_OTHERS_SECONDS)
         )
+        if not detached:
+            # Rare, and costly to import: only now.
+            from trimaran.dataplane.xdp.attach import detach_all
+
+            try:
+                for interface in detach_all():
+                    log.warning("took the XDP program off %s: the plane did not", interface)
+            except DataplaneError as error:
+                log.error("%s", error)
 
     async def _speaker_died(self) -> None:
         await self._remove_held_addresses()
@@ -157,27 +177,34 @@ class Steward:
                 self._servers = message
                 self._learn_fitness()
             case PlaneStatus():
+                if message.unserved != self._plane_status.unserved:
+                    self._speaker.send(Unserved(message.unserved))
                 self._plane_status = message
 
     def _hold(self, held: tuple[VirtualAddress, ...]) -> None:
         # The note comes first: whatever dies from here on, the addresses are known to be ours.
         self._held = held
-        self._run_directory.held_addresses.write_bytes(encode(held))
-        self._plane.send(
-            HoldAddresses(self._hold_number, tuple(address.address for address in held))
-        )
+        try:
+            self._run_directory.note_held_addresses(encode(held))
+        except OSError as error:
+            log.error(
+                "cannot note the addresses held (%s): they would outlive a crash of all processes",
+                error,
+            )
+        self._plane.send(HoldAddresses(self._hold_number, held))
 
     def _learn_fitness(self) -> None:
         """A checker that was started again knows nothing yet: what was known stays true."""
+        configured = self._configured_servers()
         known = {
-            (status.service, status.server): status.up
+            key: status.up
             for status in self._servers.servers
-            if status.up is not None
+            if status.up is not None and (key := (status.service, status.server)) in configured
         }
         if known.items() <= self._fitness.items():
             return
         self._fitness |= known
-        if self._configured_servers() <= self._fitness.keys():
+        if configured <= self._fitness.keys():
             self._settle()
         self._configure_plane()
 
@@ -206,6 +233,7 @@ class Steward:
     def _configure_speaker(self) -> None:
         if self._settled and self._plane.ready:
             resumed = self._resumable()
+            self._speaker.send(Unserved(self._plane_status.unserved))
             self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
 
     def _resumable(self) -> tuple[tuple[str, int], ...]:
@@ -236,9 +264,7 @@ class Steward:
             return
         services = desired_services(self._config, self._fitness)
         self._plane.send(ConfigurePlane(services, client_interfaces(self._config)))
-        self._plane.send(
-            HoldAddresses(self._hold_number, tuple(address.address for address in self._held))
-        )
+        self._plane.send(HoldAddresses(self._hold_number, self._held))
 
     # Reload, stop, status
 
@@ -291,19 +317,35 @@ class Steward:
     # Addresses that must not outlive the speaker
 
     async def _remove_stale_addresses(self) -> None:
-        """What a daemon that was killed left behind, and VIPs of ours that anything left."""
+        """What a daemon that was killed has left: by its note, or as VIPs of this configuration.
+
+        An interface's first address is its own, whatever a configuration says.
+        """
         noted: tuple[VirtualAddress, ...] = ()
         with suppress(OSError, msgspec.DecodeError):
             noted = _note.decode(self._run_directory.held_addresses.read_bytes())
+        secondary = {
+            (link.name, found.address)
+            for link in (await links.links(self._netlink)).values()
+            for found in link.addresses[1:]
+        }
         configured = (
-            address for router in self._config.virtual_routers for address in router.addresses
+            address
+            for router in self._config.virtual_routers
+            for address in router.addresses
+            if (address.device, address.address) in secondary
         )
         for address in dict.fromkeys((*noted, *configured)):
-            if await addresses.remove(self._netlink, address):
-                log.warning("removed %s from %s: left behind", address, address.device)
+            await self._remove_address(address, "left behind")
 
     async def _remove_held_addresses(self) -> None:
         held, self._held = self._held, ()
         for address in held:
+            await self._remove_address(address, "the speaker is gone")
+
+    async def _remove_address(self, address: VirtualAddress, why: str) -> None:
+        try:
             if await addresses.remove(self._netlink, address):
-                log.warning("removed %s from %s: the speaker is gone", address, address.device)
+                log.warning("removed %s from %s: %s", address, address.device, why)
+        except NetError as error:
+            log.error("%s", error)

@@ -15,7 +15,9 @@ from trimaran.daemon.tasks import spawn
 
 log = logging.getLogger("steward")
 
-_SILENCE_SECONDS = 4.0
+_SILENCE_SECONDS = {"speaker": 4.0, "checker": 6.0, "plane": 20.0}
+"""How long a child may be busy. A plane with thousands of services takes seconds to apply them,
+and forwarding does not depend on it meanwhile; a backup takes over from a silent speaker."""
 _START_SECONDS = 20.0
 _LIVED_LONG_SECONDS = 5.0
 _FIRST_DELAY_SECONDS = 0.1
@@ -66,17 +68,19 @@ class Supervised:
         process, task = self._process, self._task
         if task is None:
             return True
-        if self._bus is not None:
-            self._bus.send(Stop())
+        if self._bus is None or process is None or not self.ready:
+            # It waits to be started again, or has not set anything up yet.
+            task.cancel()
+            if process is not None and process.returncode is None:
+                process.kill()
+            return False
+        self._bus.send(Stop())
         try:
             await asyncio.wait_for(asyncio.shield(task), seconds)
         except TimeoutError:
-            if process is not None:
-                log.error(
-                    "%s (pid %d) did not stop in %.1f s: killed", self.name, self.pid, seconds
-                )
-                with suppress(ProcessLookupError):
-                    process.kill()
+            log.error("%s (pid %d) did not stop in %.1f s: killed", self.name, self.pid, seconds)
+            with suppress(ProcessLookupError):
+                process.kill()
             task.cancel()
             return False
         return True
@@ -144,9 +148,13 @@ class Supervised:
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Kill a child that hangs: a dead one is started again, a silent one helps nobody."""
         while True:
+            before = time.monotonic()
             await asyncio.sleep(1)
+            if time.monotonic() - before > 2:
+                # It is this process that was stopped: the others have not been listened to.
+                self._heard = time.monotonic()
             silence = time.monotonic() - self._heard
-            if silence > _SILENCE_SECONDS:
+            if silence > _SILENCE_SECONDS[self.name]:
                 log.error("%s (pid %d) is silent for %.1f s: killed", self.name, self.pid, silence)
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, 9)

@@ -117,7 +117,8 @@ async def follow(
     with EventSocket(groups, buffer) as events:
         fresh = await dump()
         while True:
-            for key in known.keys() | fresh.keys():
+            # Those that are gone first: an interface may have been replaced by a namesake.
+            for key in [*(known.keys() - fresh.keys()), *fresh]:
                 before, after = known.get(key), fresh.get(key)
                 if before != after:
                     yield before, after

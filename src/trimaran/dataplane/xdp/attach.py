@@ -20,7 +20,7 @@ import numpy as np
 from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.layout import INTERFACE, INTERFACES
-from trimaran.dataplane.xdp.loader import Programs, is_ours
+from trimaran.dataplane.xdp.loader import Programs, attached_programs, is_ours
 from trimaran.dataplane.xdp.tables import Tables
 
 NATIVE: Final = "native"
@@ -34,6 +34,8 @@ _ETHTOOL_GSTRINGS: Final = 0x1B
 _ETHTOOL_GSTATS: Final = 0x1D
 _ETH_SS_STATS: Final = 1
 _LOCAL_EXPERIMENTAL: Final = b"\x88\xb5"
+_NOT_THERE: Final = {errno.EEXIST, errno.EBUSY, errno.ENODEV}
+"""Of a detachment: another program is there (EBUSY: held by a link), none, or no interface."""
 _FLAGS: Final = {NATIVE: libbpf.XDP_FLAGS_DRV_MODE, GENERIC: libbpf.XDP_FLAGS_SKB_MODE}
 
 
@@ -113,7 +115,7 @@ def attach(interface: str, programs: Programs, tables: Tables) -> Attachment:
             "trimaran's"
         )
     if number:
-        present = NATIVE if mode == libbpf.XDP_ATTACHED_NATIVE else GENERIC
+        present = _mode(mode)
         describe(link, present, tables)
         old = libbpf.program_by_id(number)
         try:
@@ -136,7 +138,7 @@ def attach(interface: str, programs: Programs, tables: Tables) -> Attachment:
 def fall_back(interface: str, programs: Programs, tables: Tables, reason: str) -> Attachment:
     """From native to generic mode."""
     link = read_link(interface)
-    libbpf.xdp_detach(link.index, _FLAGS[NATIVE])
+    libbpf.xdp_detach(link.index, programs.main, _FLAGS[NATIVE])
     return _attach_generic(link, programs, tables, reason)
 
 
@@ -163,14 +165,41 @@ def _can_send(interface: str, link: Link, programs: Programs) -> bool:
     return _frames_sent(interface) > before
 
 
-def detach(interface: str, mode: str) -> None:
-    """Takes the program off; an interface that is gone needs nothing."""
+def detach(interface: str, mode: str, program: int) -> bool:
+    """Takes this program (a descriptor) off; False: it was not there. No other is touched."""
     try:
-        libbpf.xdp_detach(socket.if_nametoindex(interface), _FLAGS[mode])
+        libbpf.xdp_detach(socket.if_nametoindex(interface), program, _FLAGS[mode])
     except OSError:
-        return
+        return False
     except libbpf.BpfError as error:
+        if error.errno in _NOT_THERE:
+            return False
         raise DataplaneError(f"interface {interface}: {error}") from error
+    return True
+
+
+def detach_all() -> list[str]:
+    """Takes trimaran's program, whoever loaded it, off every interface of this network
+    namespace; which these were. For when its owner is dead. Needs root."""
+    taken = []
+    for interface, number in list(attached_programs()):
+        try:
+            program = libbpf.program_by_id(number)
+        except libbpf.BpfError:
+            continue  # gone meanwhile
+        try:
+            _, mode = libbpf.xdp_query(socket.if_nametoindex(interface))
+            if detach(interface, _mode(mode), program):
+                taken.append(interface)
+        except (OSError, libbpf.BpfError):
+            continue
+        finally:
+            os.close(program)
+    return taken
+
+
+def _mode(kernels: int) -> str:
+    return NATIVE if kernels == libbpf.XDP_ATTACHED_NATIVE else GENERIC
 
 
 def describe(link: Link, mode: str, tables: Tables) -> None:

@@ -3,10 +3,13 @@
 A service's list of members is written anew beside the old one and switched to by one store, so
 that a packet sees all of a change or nothing. The record of a removed destination stays for as
 long as connections refer to it (IPVS's trash, ipvs-semantics 1.8): added again, it gets them
-and its counters back.
+and its counters back. When room is short, records that no connection refers to go at once.
+What finds no room even so, or cannot be done, is left out; everything else is applied.
 """
 
+import math
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
@@ -87,6 +90,8 @@ class Editor:
         self._services: dict[ServiceKey, int] = {}
         self._destinations: dict[tuple[ServiceKey, ServerKey], int] = {}
         self._idle_since: dict[int, int] = {}
+        self._reclaimable: list[int] | None = None
+        self._left_out: list[str] = []
         for service in np.flatnonzero(tables.services["configured"]).tolist():
             self._services[service_key(tables, service)] = service
         for destination in np.flatnonzero(tables.destinations["flags"]).tolist():
@@ -139,52 +144,120 @@ class Editor:
         """Addresses of all destinations that packets may still go to."""
         return {server.address for _, server in self._destinations}
 
-    def apply(self, services: Sequence[Service]) -> list[Step]:
-        """Makes the services so; the steps taken."""
-        for service in services:
-            _refuse_unsupported(service)
+    def left_out(self) -> Sequence[str]:
+        """A line for each service and destination that the last `apply` had to leave out."""
+        return tuple(self._left_out)
+
+    def apply(self, services: Sequence[Service]) -> list[str]:
+        """Makes the services so, as far as there is room; a line for each step taken, and for
+        each thing left out that was not left out before."""
+        before = set(self._left_out)
+        unsupported = {service.key: _unsupported(service) for service in services}
+        wanted = [service for service in services if unsupported[service.key] is None]
+        steps = self._approach(wanted)
+        if self._left_out and any(isinstance(s, DeleteService | DeleteDestination) for s in steps):
+            # New comes before old: now that the old is gone there may be room for the rest.
+            steps += self._approach(wanted)
+        self._left_out += [reason for reason in unsupported.values() if reason is not None]
+        return [str(step) for step in steps] + [s for s in self._left_out if s not in before]
+
+    def _approach(self, services: Sequence[Service]) -> list[Step]:
+        """Takes those steps from what is to the services for which there is room."""
+        self._left_out = []
+        self._reclaimable = None
         actual = [read_service(self._tables, service) for service in self.services()]
-        steps = difference(services, actual)
         touched: dict[ServiceKey, list[Step]] = {}
-        for step in steps:
+        for step in difference(services, actual):
             touched.setdefault(step.service, []).append(step)
+        taken: list[Step] = []
         for key, changes in touched.items():
             if isinstance(changes[0], DeleteService):
                 self._delete_service(key)
+                taken += changes
             else:
-                self._change_service(key, changes)
-        return steps
+                taken += self._change_service(key, changes)
+        return taken
 
-    def _change_service(self, key: ServiceKey, changes: Sequence[Step]) -> None:
+    def _leave_out(self, what: str, lacking: str, in_use: int) -> None:
+        self._left_out.append(
+            f"{what} left out: no room for another {lacking} in the XDP dataplane ({in_use} in use)"
+        )
+
+    def _change_service(self, key: ServiceKey, changes: Sequence[Step]) -> list[Step]:
+        """Takes the steps that there is room for; which."""
         new = key not in self._services
         service = self._add_service(key) if new else self._services[key]
+        if service is None:
+            self._leave_out(f"{key}:", "service", len(self._tables.services))
+            return []
         before = [] if new else self._tables.order(service)
-        combined = list(before)
-        gone: list[int] = []
+        taken: list[Step] = []
+        added: list[int] = []
+        weights: dict[int, int] = {}
+        gone: set[int] = set()
         for step in changes:
             match step:
                 case AddDestination(_, destination):
-                    combined.insert(0, self._add_destination(service, key, destination))
+                    record = self._add_destination(service, key, destination)
+                    if record is None:
+                        in_use = len(self._tables.destinations)
+                        self._leave_out(f"{key}: server {destination.key}", "real server", in_use)
+                        continue
+                    added.insert(0, record)
                 case EditDestination(_, destination):
-                    record = self._destinations[key, destination.key]
-                    self._tables.destinations["weight"][record] = destination.weight
+                    weights[self._destinations[key, destination.key]] = destination.weight
                 case DeleteDestination(_, server):
-                    gone.append(self._destinations[key, server])
-        self._switch(service, before, combined, gone)
-        for destination_id in gone:
-            self._set_flags(destination_id, clear=DestinationFlag.CONFIGURED)
+                    gone.add(self._destinations[key, server])
+            taken.append(step)
+        first = self._stretch(len(before) + len(added) - len(gone))
+        if first is None:
+            self._take_back(key, service if new else None, added)
+            in_use = len(self._tables.members)
+            self._leave_out(f"{key}: change", "list of real servers", in_use)
+            return []
+        for record, weight in weights.items():
+            self._tables.destinations["weight"][record] = weight
+        self._switch(service, first, before, added + before, gone)
+        for record in gone:
+            self._set_flags(record, clear=DestinationFlag.CONFIGURED)
         if new:
             self._tables.services["configured"][service] = 1
             self._tables.live["services"] = len(self._services)
             libbpf.update(self._tables.service_ids, _index_key(key), service.to_bytes(4, "little"))
+        return taken
+
+    def _take_back(self, key: ServiceKey, new: int | None, added: Sequence[int]) -> None:
+        """Undoes the adding of destinations, and of their service if that is `new`."""
+        for destination in added:
+            self._set_flags(destination, clear=DestinationFlag.CONFIGURED)
+            if new is not None:
+                self._tables.destinations["service"][destination] = _NO_SERVICE
+        if new is not None:
+            del self._services[key]
+
+    def _stretch(self, length: int) -> int | None:
+        """Where a list of members can be written; None: nowhere."""
+        if not length:
+            return 0
+        with suppress(DataplaneError):
+            return self._extents.take(length)
+        libbpf.wait_for_packets()
+        self._extents.settle()
+        with suppress(DataplaneError):
+            return self._extents.take(length)
+        return None
 
     def _switch(
-        self, service: int, before: Sequence[int], combined: Sequence[int], gone: Collection[int]
+        self,
+        service: int,
+        first: int,
+        before: Sequence[int],
+        combined: Sequence[int],
+        gone: Collection[int],
     ) -> None:
-        """Writes the new list and switches to it. The cursor stays at the destination that it
-        is at, or moves to its nearest predecessor that stays."""
+        """Writes the new list at `first` and switches to it. The cursor stays at the destination
+        that it is at, or moves to its nearest predecessor that stays."""
         after = [destination for destination in combined if destination not in gone]
-        first = self._extents.take(len(after)) if after else 0
         for place, destination in enumerate(after, start=first):
             self._tables.members[place] = (
                 destination,
@@ -201,12 +274,12 @@ class Editor:
         self._tables.services["rotation"][service] = pack_rotation(first, len(after), cursor)
         self._extents.release(old_first, old_length)
 
-    def _add_service(self, key: ServiceKey) -> int:
+    def _add_service(self, key: ServiceKey) -> int | None:
         unused = np.flatnonzero(self._tables.services["configured"] == 0)
         taken = set(self._services.values())
         service = next((int(s) for s in unused if int(s) not in taken), None)
         if service is None:
-            raise DataplaneError(f"{key}: no room for another service in the XDP dataplane")
+            return None
         record = self._tables.services[service]
         record["rotation"] = 0
         record["address"] = int(key.address)
@@ -241,11 +314,15 @@ class Editor:
         row: Records = base[len(self._tables.destinations) + service]
         return row
 
-    def _add_destination(self, service: int, key: ServiceKey, destination: Destination) -> int:
+    def _add_destination(
+        self, service: int, key: ServiceKey, destination: Destination
+    ) -> int | None:
         tables = self._tables
         number = self._destinations.get((key, destination.key))
         if number is None:
             number = self._new_record(key, destination.key)
+            if number is None:
+                return None
             tables.ledger[number] = np.zeros((), dtype=tables.ledger.dtype)
             tables.ledger["base"][number] = tables.counted()[number]
         elif tables.destinations["service"][number] != service:
@@ -257,11 +334,10 @@ class Editor:
         self._set_flags(number, put=DestinationFlag.CONFIGURED)
         return number
 
-    def _new_record(self, key: ServiceKey, server: ServerKey) -> int:
-        unused = np.flatnonzero(self._tables.destinations["flags"] == 0)
-        if not len(unused):
-            raise DataplaneError(f"{key}: no room for another real server in the XDP dataplane")
-        number = int(unused[0])
+    def _new_record(self, key: ServiceKey, server: ServerKey) -> int | None:
+        number = self._unused_record()
+        if number is None:
+            return None
         record = self._tables.destinations[number]
         record["address"] = int(server.address)
         record["port"] = server.port
@@ -272,13 +348,28 @@ class Editor:
         self._destinations[key, server] = number
         return number
 
-    def _set_flags(
-        self,
-        destination: int,
-        *,
-        put: int = 0,
-        clear: int = 0,
-    ) -> None:
+    def _unused_record(self) -> int | None:
+        """A free record, or the oldest in the trash that no connection refers to."""
+        flags = self._tables.destinations["flags"]
+        unused = np.flatnonzero(flags == 0)
+        if len(unused):
+            return int(unused[0])
+        if self._reclaimable is None:
+            # A packet in flight may still be making a connection to one just removed.
+            libbpf.wait_for_packets()
+            idle = np.add(*self._tables.connections()) == 0
+            trash = np.flatnonzero(idle & (flags & DestinationFlag.CONFIGURED == 0)).tolist()
+            # Those not seen idle yet are the newest. The oldest is taken first, from the end.
+            age = self._idle_since
+            self._reclaimable = sorted(trash, key=lambda d: age.get(d, math.inf), reverse=True)
+        while self._reclaimable:
+            destination = self._reclaimable.pop()
+            if not int(flags[destination]) & DestinationFlag.CONFIGURED:
+                self._free(destination)
+                return destination
+        return None
+
+    def _set_flags(self, destination: int, *, put: int = 0, clear: int = 0) -> None:
         flags = self._tables.destinations["flags"]
         flags[destination] = (int(flags[destination]) | put) & ~clear
 
@@ -328,17 +419,17 @@ class Editor:
         self._extents.settle()
         tables = self._tables
         active, inactive = tables.connections()
-        for identity, destination in list(self._destinations.items()):
+        for destination in list(self._destinations.values()):
             flags = int(tables.destinations["flags"][destination])
             if flags & DestinationFlag.CONFIGURED or active[destination] or inactive[destination]:
                 self._idle_since.pop(destination, None)
             elif now - self._idle_since.setdefault(destination, now) >= TRASH_PERIOD:
                 self._free(destination)
-                del self._destinations[identity]
-                del self._idle_since[destination]
 
     def _free(self, destination: int) -> None:
         tables = self._tables
+        del self._destinations[self._identity(destination)]
+        self._idle_since.pop(destination, None)
         service = int(tables.destinations["service"][destination])
         if service != _NO_SERVICE:
             counted = tables.counted()[destination] - tables.ledger["base"][destination]
@@ -352,15 +443,17 @@ def _index_key(key: ServiceKey) -> bytes:
     )
 
 
-def _refuse_unsupported(service: Service) -> None:
+def _unsupported(service: Service) -> str | None:
+    """Why the service cannot be served, if so."""
     if service.scheduler not in SCHEDULERS:
-        raise DataplaneError(
-            f"{service.key}: the XDP dataplane cannot schedule by {service.scheduler} yet "
-            f"(it can by {', '.join(SCHEDULERS)})"
+        return (
+            f"{service.key}: left out: the XDP dataplane cannot schedule by {service.scheduler} "
+            f"yet (it can by {', '.join(SCHEDULERS)})"
         )
     for destination in service.destinations:
         if destination.forwarding is not Forwarding.DIRECT_ROUTING:
-            raise DataplaneError(
-                f"{service.key}: server {destination.key}: the XDP dataplane cannot forward "
-                f"by {destination.forwarding.name} yet (it can by DIRECT_ROUTING)"
+            return (
+                f"{service.key}: left out: server {destination.key}: the XDP dataplane cannot "
+                f"forward by {destination.forwarding.name} yet (it can by DIRECT_ROUTING)"
             )
+    return None

@@ -8,6 +8,7 @@ import ctypes
 import errno
 import mmap
 import os
+import socket
 from collections.abc import Iterator
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from dataclasses import dataclass
@@ -377,8 +378,20 @@ def xdp_attach(interface: int, program: int, flags: int, replaced: int | None = 
     _checked(_lib.bpf_xdp_attach(interface, program, flags, byref(options)), "attach XDP")
 
 
-def xdp_detach(interface: int, flags: int) -> None:
-    _checked(_lib.bpf_xdp_detach(interface, flags, None), "detach XDP")
+def xdp_detach(interface: int, program: int, flags: int) -> None:
+    """Detaches this program (a descriptor); EEXIST: it is not what is attached."""
+    options = _XdpAttachOptions(sz=ctypes.sizeof(_XdpAttachOptions), old_prog_fd=program)
+    flags |= XDP_FLAGS_REPLACE
+    _checked(_lib.bpf_xdp_detach(interface, flags, byref(options)), "detach XDP")
+
+
+def wait_for_packets() -> None:
+    """Returns when every run of a program that had begun is over (some milliseconds).
+
+    Closing a packet socket waits for an RCU grace period (synchronize_net), as programs run
+    inside of; no system call does only that on every architecture and to every user.
+    """
+    socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
 
 
 def possible_cpus() -> int:

@@ -26,6 +26,7 @@ class XdpDataplane(XdpView):
         self._estimators = Estimators(loaded.tables)
         self._attachments: dict[str, Attachment] = {}
         self._indices: dict[str, int] = {}
+        self._number = libbpf.program_info(self.program).id
         self._missing_checksums = self.events()[Event.CHECKSUM_OFFLOADED]
 
     @classmethod
@@ -65,10 +66,10 @@ class XdpDataplane(XdpView):
         return self._attachments[interface]
 
     def detach(self, interface: str) -> None:
-        """Takes the program off an interface; nothing if it is not there."""
+        """Takes the program off an interface; nothing if it is not there. Others' stay."""
         present = self._attachments.pop(interface, None)
         if present is not None:
-            attach.detach(interface, present.mode)
+            attach.detach(interface, present.mode, self.program)
             attach.forget(self._indices.pop(interface), self._loaded.tables)
 
     def attachments(self) -> dict[str, Attachment]:
@@ -76,7 +77,13 @@ class XdpDataplane(XdpView):
         return dict(self._attachments)
 
     def apply(self, services: Sequence[Service]) -> Sequence[str]:
-        return [str(step) for step in self._editor.apply(services)]
+        """As `Dataplane.apply`. What cannot be served is left out, with a line the first time;
+        everything else is applied."""
+        return self._editor.apply(services)
+
+    def left_out(self) -> Sequence[str]:
+        """What the last `apply` had to leave out: the same `apply` later may find room."""
+        return self._editor.left_out()
 
     def set_timeouts(self, timeouts: Timeouts) -> None:
         """Sets timeouts from the next packet of each connection on; 0 keeps the old one."""
@@ -125,21 +132,30 @@ class XdpDataplane(XdpView):
         return int(np.frombuffer(answer, dtype=layout.SWEEP)[0]["expired"])
 
     def _refresh_interfaces(self) -> list[str]:
-        """Follows changes of MAC address and MTU; notices interfaces that are gone."""
+        """Follows changes of MAC address and MTU; notices where our program is no more."""
         lines = []
         for name, attachment in list(self._attachments.items()):
             try:
                 link = attach.read_link(name)
-                known = link.index == self._indices[name] and libbpf.xdp_query(link.index)[0]
+                present = libbpf.xdp_query(link.index)[0]
+                known = link.index == self._indices[name]
             except DataplaneError:
-                known = 0
-            if known:
+                present, known = 0, False
+            if known and present == self._number:
                 attach.describe(link, attachment.mode, self._loaded.tables)
                 continue
-            del self._attachments[name]
-            attach.forget(self._indices.pop(name), self._loaded.tables)
-            lines.append(f"interface {name}: gone, or the XDP program was taken off it")
+            self._forget(name)
+            lines.append(
+                f"interface {name}: another XDP program (number {present}) took the place of "
+                "trimaran's"
+                if known and present
+                else f"interface {name}: gone, or the XDP program was taken off it"
+            )
         return lines
+
+    def _forget(self, interface: str) -> None:
+        del self._attachments[interface]
+        attach.forget(self._indices.pop(interface), self._loaded.tables)
 
     def _fall_back_if_needed(self) -> list[str]:
         missing = self.events()[Event.CHECKSUM_OFFLOADED]
@@ -148,11 +164,16 @@ class XdpDataplane(XdpView):
         self._missing_checksums = missing
         lines = []
         reason = "senders leave checksums to hardware that is not there (ethtool -K DEV tx off)"
-        for name, attachment in self._attachments.items():
+        for name, attachment in list(self._attachments.items()):
             verifying = self._loaded.tables.live["interfaces"]["verify_checksums"]
             if attachment.mode == attach.NATIVE and verifying[self._indices[name] % len(verifying)]:
                 programs, tables = self._loaded.programs, self._loaded.tables
-                self._attachments[name] = attach.fall_back(name, programs, tables, reason)
+                try:
+                    self._attachments[name] = attach.fall_back(name, programs, tables, reason)
+                except DataplaneError as error:
+                    self._forget(name)
+                    lines.append(f"interface {name}: no XDP program any more: {error}")
+                    continue
                 lines.append(f"interface {name}: XDP in generic mode from now on: {reason}")
         return lines
 

@@ -1,0 +1,205 @@
+"""What a packet costs in the XDP program, beside two others in the same run.
+
+BPF_PROG_TEST_RUN through xdpbench/, which puts a fresh packet before each run and takes turns
+between the programs: the floor swaps two MAC addresses, the anchor is a bare balancer (one hash
+look-up, two entries a bucket, no lists, no MTU, no ICMP: see xdpbench/anchor.bpf.c). All figures
+have the harness in them, and the floor is hardly more than that: "x floor" compares runs, it does
+not say how many MAC swaps a packet costs. Needs root.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trimaran.dataplane.base import DataplaneError, Destination, Service
+from trimaran.dataplane.xdp import libbpf
+from trimaran.dataplane.xdp.plane import XdpDataplane
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xdp"))
+
+from frames import ACK, DNS, HTTP, SYN, VIP, Director, server, server_mac, tcp, udp
+
+ROOT = Path(__file__).parents[1]
+BUILT = ROOT / "build" / "xdpbench"
+SERVERS = (101, 102, 103, 104)
+PROGRAMS = ("floor", "anchor", "trimaran")
+FLOWS = 1 << 20
+_UNSHARED = "TRIMARAN_BENCH_UNSHARED"
+
+DATA = bytes(10)  # to Ethernet's shortest frame, which is also xdpbench's
+ESTABLISHED = tcp(ACK, data=DATA)
+NEW_TCP = tcp(SYN, data=DATA)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`flows`: 0 for ever new ones. `first`: the packet that opens each flow beforehand."""
+
+    name: str
+    frame: bytes
+    flows: int
+    verdict: str = "XDP_TX"
+    first: bytes | None = None
+    burst: int = 100_000
+
+    def line(self, frame: bytes) -> str:
+        """As xdpbench reads it: its flows differ in client address and port."""
+        vary = 0 if self.flows == 1 else 4
+        seeds = 1 if self.first and self.flows else 0
+        return f"{self.name}|{self.verdict}|{vary}|{self.flows}|{seeds}|{frame.hex()}\n"
+
+
+CASES = (
+    Case("TCP established, 1 flow", ESTABLISHED, 1, first=NEW_TCP),
+    Case("TCP established, 16k flows", ESTABLISHED, 1 << 14, first=NEW_TCP),
+    Case("TCP established, 1M flows", ESTABLISHED, FLOWS, first=NEW_TCP),
+    # So many that the table fills to its capacity of 1M, and no further.
+    Case("TCP new flows", NEW_TCP, 0, burst=30_000),
+    Case("UDP new flows", udp(data=bytes(22)), 0, burst=30_000),
+    Case("not a held VIP", tcp(ACK, data=DATA, target="192.168.1.11"), 1, "XDP_PASS"),
+    Case("held VIP, no service", tcp(ACK, data=DATA, to=22), 1, "XDP_PASS"),
+)
+
+
+def load_anchor() -> libbpf.BpfObject:
+    """The anchor with the same two services and servers."""
+    anchor = libbpf.BpfObject(BUILT / "anchor.bpf.o")
+    anchor.load()
+
+    def put(name: str, key: bytes, value: bytes) -> None:
+        libbpf.update(anchor.map_descriptor(name), key, value)
+
+    for number, service in enumerate((HTTP, DNS)):
+        protocol = 6 if service is HTTP else 17
+        key = VIP.packed + service.port.to_bytes(2, "big") + bytes([protocol, 0])
+        put("vips", key, number.to_bytes(4, "little") + bytes(4))
+        ring = b"".join((1 + i % len(SERVERS)).to_bytes(2, "little") for i in range(65536))
+        put("rings", number.to_bytes(4, "little"), ring)
+    for number, last in enumerate(SERVERS, start=1):
+        address = server(last).address.packed
+        put("reals", number.to_bytes(4, "little"), server_mac(last) + bytes(2) + address + bytes(4))
+    return anchor
+
+
+def open_director() -> Director:
+    """trimaran's own program with TCP and UDP services, room for 1M flows."""
+    director = Director(XdpDataplane.open(flows=FLOWS, log=lambda line: None))
+    director.plane.apply(
+        [
+            Service(key, "rr", tuple(Destination(server(last, key.port)) for last in SERVERS))
+            for key in (HTTP, DNS)
+        ]
+    )
+    return director
+
+
+@contextmanager
+def pins(programs: dict[str, int]) -> Iterator[list[str]]:
+    """xdpbench's targets: the floor, and loaded programs pinned in a bpffs for as long."""
+    library = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    with tempfile.TemporaryDirectory(prefix="trimaran-bench-") as directory:
+        subprocess.run(["mount", "-t", "bpf", "bpf", directory], check=True)
+        try:
+            targets = [f"--target=floor={BUILT / 'nop.bpf.o'}:macswap"]
+            for name, descriptor in programs.items():
+                path = f"{directory}/{name}"
+                if library.bpf_obj_pin(descriptor, path.encode()) < 0:
+                    raise OSError(ctypes.get_errno(), "pin", path)
+                targets.append(f"--target={name}=@{path}")
+            yield targets
+        finally:
+            subprocess.run(["umount", directory], check=True)
+
+
+def xdpbench(targets: list[str], case: Case, frame: bytes, bursts: int, burst: int) -> Any:
+    """Runs one case; the results by target. Raises `SystemExit` on a wrong verdict."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cases") as cases:
+        cases.write(case.line(frame))
+        cases.flush()
+        cpu = max(os.sched_getaffinity(0))
+        options = [f"--harness={BUILT / 'harness.bpf.o'}", f"--cases={cases.name}", f"--cpu={cpu}"]
+        options += [f"--bursts={bursts}", f"--burst={burst}", "--json"]
+        command = ["chrt", "--fifo", "1", str(BUILT / "xdpbench"), *options, *targets]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=120)
+    results = {line["target"]: line for line in map(json.loads, done.stdout.splitlines())}
+    for name in PROGRAMS[1:]:
+        if not results[name]["ok"]:
+            raise SystemExit(f"xdp: {case.name}: {name} answered {results[name]['verdict']}")
+    return results
+
+
+def measure(director: Director, targets: list[str], case: Case, bursts: int) -> str:
+    """One case on an empty table; the line to print."""
+    tables = director.plane.tables
+    for memory in (tables.flows, tables.counters):
+        memory[...] = 0
+    if case.first:
+        xdpbench(targets, case, case.first, 1, 1)
+    results = xdpbench(targets, case, case.frame, bursts, case.burst)
+    entries = int((tables.flows["control"] != 0).sum())
+    sent = case.flows or (bursts + 1) * case.burst
+    if case.verdict == "XDP_TX" and not 0.999 * sent <= entries <= sent + 1:
+        raise SystemExit(f"xdp: {case.name}: {entries} connections entered, not {sent}")
+    times = "".join(f"{results[n]['min']:9.0f} /{results[n]['med']:5.0f}" for n in PROGRAMS)
+    floor, anchor, ours = (results[name]["med"] for name in PROGRAMS)
+    return f"{case.name:27}{times}{ours / floor:9.1f}{ours / anchor:9.2f}"
+
+
+def machine() -> str:
+    """What it ran on."""
+    model = "unknown CPU"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return (
+        f"{model}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, "
+        f"{platform.system()} {platform.release()}"
+    )
+
+
+def main() -> None:
+    """Parse the arguments, measure each case, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bursts", type=int, default=31, help="interleaved repeats of a case")
+    parser.add_argument("--only", default="", help="cases whose name has this in it")
+    arguments = parser.parse_args()
+    if _UNSHARED not in os.environ:
+        # No running director is found and taken over, and the mount ends with this process.
+        os.environ[_UNSHARED] = "1"
+        command = ["unshare", "--net", "--mount", sys.executable, *sys.argv]
+        os.execvp(command[0], command)
+    subprocess.run(["make", "--silent", "-C", str(ROOT / "bench" / "xdpbench")], check=True)
+
+    print(f"xdp: {machine()}: a noisy machine, trust ratios")
+    print(f"xdp: ns a packet, min / median of {arguments.bursts} bursts taken in turn")
+    print(f"{'':27}{''.join(f'{name:>16}' for name in PROGRAMS)}  x floor x anchor", flush=True)
+    director, anchor = open_director(), load_anchor()
+    try:
+        loaded = {"anchor": anchor.program_descriptor("anchor"), "trimaran": director.plane.program}
+        with pins(loaded) as targets:
+            for case in CASES:
+                if arguments.only in case.name:
+                    print(measure(director, targets, case, arguments.bursts), flush=True)
+    finally:
+        anchor.close()
+        director.plane.close(remove=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (DataplaneError, OSError, subprocess.SubprocessError) as error:
+        sys.exit(f"xdp: {error}")
+    except KeyboardInterrupt:
+        sys.exit("xdp: interrupted")

@@ -1,0 +1,108 @@
+"""Only our own program is taken off an interface, and only where it is are we attached."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+PREFIX = f"tp-{os.getpid()}-"
+
+HEAD = """
+import json, socket
+from trimaran.dataplane.xdp import layout, libbpf, loader
+from trimaran.dataplane.xdp.attach import detach_all
+from trimaran.dataplane.xdp.plane import XdpDataplane
+
+def number(): return libbpf.xdp_query(index)[0]
+def ours(): return libbpf.program_info(plane.program).id
+
+index = socket.if_nametoindex("eth1")
+plane = XdpDataplane.open(flows=16, log=lambda line: None)
+plane.attach("eth1")
+foreign = loader.load(layout.Capacity(flows=32), lambda line: None).programs.reflect
+
+def replace():
+    old = libbpf.program_by_id(number())
+    libbpf.xdp_attach(index, foreign, libbpf.XDP_FLAGS_SKB_MODE, old)
+"""
+
+
+@pytest.fixture
+def host() -> Iterator[str]:
+    name = PREFIX + "attach"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for words in ("link add eth1 type veth peer name eth2", "link set eth1 up"):
+            subprocess.run(["ip", "-n", name, *words.split()], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def run(host: str, script: str) -> list[object]:
+    """What the script left in `said`."""
+    whole = f"{HEAD}said = []\n{script}\nprint(json.dumps(said))"
+    done = subprocess.run(
+        ["ip", "netns", "exec", host, sys.executable, "-c", whole],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said: list[object] = json.loads(done.stdout)
+    return said
+
+
+def test_a_foreign_program_in_our_place_is_noticed_and_stays(host: str) -> None:
+    script = """
+said.append(number() == ours())
+replace()
+said.append(plane.poll(0)[0].replace(str(number()), "N"))
+said.append(list(plane.attachments()))
+try:
+    plane.attach("eth1")
+except Exception as error:
+    said.append(type(error).__name__)
+plane.close(remove=True)
+said.append(number() == libbpf.program_info(foreign).id)
+"""
+    line = "interface eth1: another XDP program (number N) took the place of trimaran's"
+    assert run(host, script) == [True, line, [], "DataplaneError", True]
+
+
+def test_a_foreign_program_not_yet_noticed_is_not_taken_off_either(host: str) -> None:
+    script = """
+replace()
+said.append(list(plane.attachments()))
+plane.detach("eth1")
+said.append(number() == libbpf.program_info(foreign).id)
+said.append(detach_all())
+said.append(number() == libbpf.program_info(foreign).id)
+"""
+    assert run(host, script) == [["eth1"], True, [], True]
+
+
+def test_an_interface_that_lost_the_program_gets_it_again(host: str) -> None:
+    script = """
+libbpf.xdp_detach(index, plane.program, libbpf.XDP_FLAGS_SKB_MODE)
+said.append(list(plane.poll(0)))
+plane.attach("eth1")
+said.append(number() == ours())
+"""
+    line = "interface eth1: gone, or the XDP program was taken off it"
+    assert run(host, script) == [[line], True]
+
+
+def test_detach_all_needs_no_owner(host: str) -> None:
+    script = """
+plane.attach("lo")
+plane.close(remove=False)
+said.append(sorted(detach_all()))
+said.append(number())
+said.append(detach_all())
+"""
+    assert run(host, script) == [["eth1", "lo"], 0, []]
