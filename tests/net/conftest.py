@@ -5,21 +5,14 @@ What a director logged is shown when its test fails.
 
 import os
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
+from watching import fresh_prefix
 
 from trimaran.lab import lab as labs
 from trimaran.lab import record
 from trimaran.lab.lab import Lab
-
-_numbers = count(1)
-
-
-def fresh_prefix() -> str:
-    """A lab prefix that names this test process; see `_sweep`."""
-    return f"trimaran-test-{os.getpid()}-{next(_numbers)}"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import fresh_prefix
+from watching import fresh_prefix
 
 EXAMPLE = (Path(__file__).parents[2] / "examples" / "lb1" / "keepalived.conf").read_text()
 

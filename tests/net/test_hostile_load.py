@@ -18,6 +18,8 @@ from trimaran.lab.host import ENVIRONMENT, LabHost, wait_until
 from trimaran.lab.lab import Lab
 from trimaran.lab.traffic import Traffic
 
+pytestmark = pytest.mark.long
+
 FLOOD = """
 import socket, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)
@@ -35,8 +37,6 @@ print(sent)
 
 SYNS = """
 import os, random, socket, struct, time
-
-pytestmark = pytest.mark.long
 def total(data):
     s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
     while s >> 16:

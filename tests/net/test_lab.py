@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import fresh_prefix
+from watching import fresh_prefix
 
 from trimaran.daemon import rundir
 from trimaran.lab import lab as labs

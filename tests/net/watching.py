@@ -1,9 +1,11 @@
 """What the tests of the daemon share: frames as a host sees them, and short cuts to its state."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,13 @@ from trimaran.lab.host import LabHost, wait_until
 
 VIP = "192.168.1.10"
 Frame = dict[str, Any]
+
+_numbers = count(1)
+
+
+def fresh_prefix() -> str:
+    """A lab prefix that names this test process; see `_sweep`."""
+    return f"trimaran-test-{os.getpid()}-{next(_numbers)}"
 
 
 class Watch:
