@@ -278,7 +278,7 @@ def test_pairs_killed_at_once(lb1: LabHost, pair: tuple[str, str]) -> None:
             assert not xdp(lb1)
     else:
         wait_for_state(lb1, "MASTER", 8)
-        assert holds_vip(lb1)
+        wait_until("it holds the VIP", lambda: holds_vip(lb1), 1)
         assert xdp(lb1)
 
 

@@ -184,8 +184,9 @@ def test_without_a_daemon_the_message_says_where_it_was_looked_for(tmp_path: Pat
 
 def test_log_lines_as_json_are_one_object_each(capsys: pytest.CaptureFixture[str]) -> None:
     before = logging.getLogger().handlers[:]
-    logs.configure("json")
+    flush = logs.configure("json")
     logging.getLogger("steward").warning('a "quoted" text\nof two lines')
+    flush()
     logging.getLogger().handlers[:] = before
     line = json.loads(capsys.readouterr().err)
     assert line["process"] == "steward"

@@ -68,7 +68,10 @@ class Steward:
         self._hold_number = 0
         self._fitness: dict[tuple[ServiceKey, ServerKey], bool] = {}
         self._routers = RoutersStatus(())
-        self._routers_heard = time.monotonic()
+        self._routers_heard = 0.0
+        # What a speaker said last before it died, and when (monotonic).
+        self._last_words = RoutersStatus(())
+        self._last_words_at = 0.0
         self._servers = ServersStatus(())
         self._plane_status = PlaneStatus("xdp", {})
         self._stopping = asyncio.Event()
@@ -159,6 +162,8 @@ class Steward:
 
     async def _speaker_died(self) -> None:
         await self._remove_held_addresses()
+        self._last_words, self._last_words_at = self._routers, self._routers_heard
+        self._routers = RoutersStatus(())
         self._hold(())
 
     # Messages
@@ -238,14 +243,14 @@ class Steward:
 
     def _resumable(self) -> tuple[tuple[str, int], ...]:
         """The virtual routers that were master so lately that no backup can have noticed."""
-        silence = (time.monotonic() - self._routers_heard) * SECOND
+        silence = (time.monotonic() - self._last_words_at) * SECOND
         intervals = {
             (router.interface, router.vrid): router.advertisement_interval
             for router in self._config.virtual_routers
         }
         return tuple(
             (router.interface, router.vrid)
-            for router in self._routers.routers
+            for router in self._last_words.routers
             if router.state == State.MASTER
             and silence < 2 * intervals.get((router.interface, router.vrid), 0)
         )
@@ -305,7 +310,7 @@ class Steward:
     def _status(self) -> Status:
         return Status(
             config=self._config,
-            routers=self._routers.routers if self._speaker.ready else (),
+            routers=self._routers.routers,
             servers=self._servers.servers,
             plane=self._plane_status,
             processes=tuple(
