@@ -164,6 +164,8 @@ class Plane:
         async with AsyncIPRoute() as netlink:
             async for neighbour in neighbours.watch(netlink):
                 self._next_hops.learn(neighbour, self._mac_of(neighbour.ifindex))
+                if neighbour.mac is None:
+                    self._resolve_now.set()
 
     async def _resolve(self) -> None:
         while True:
