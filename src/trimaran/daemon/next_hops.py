@@ -48,18 +48,20 @@ class NextHops:
         self.learn(hop, mac_of(route.ifindex))
 
     def learn(self, hop: neighbours.Neighbour, source_mac: bytes) -> None:
-        """Take note of a neighbour's MAC address, or of its being lost (None)."""
+        """Take note of a neighbour's MAC address, or of its being lost (None).
+
+        A lost one is asked for again and used meanwhile: the checks say whether a server is fit,
+        not the kernel's neighbour table, and IPVS schedules to it all the same.
+        """
         key = (hop.ifindex, hop.address)
         if hop.mac is None:
             self._macs.pop(key, None)
-        else:
-            self._macs[key] = hop.mac
+            return
+        self._macs[key] = hop.mac
         for address, route in self._routes.items():
             if (route.ifindex, route.next_hop) == key:
-                self._dataplane.set_neighbour(
-                    address,
-                    Neighbour(hop.mac, source_mac, route.ifindex, route.mtu) if hop.mac else None,
-                )
+                way = Neighbour(hop.mac, source_mac, route.ifindex, route.mtu)
+                self._dataplane.set_neighbour(address, way)
 
     async def release(self) -> None:
         """Leave the neighbours to the kernel's usual ageing again."""
