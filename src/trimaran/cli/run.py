@@ -44,7 +44,7 @@ def run(file: Path, dataplane: str, run_dir: Path | None, log_format: str) -> No
     takes the dataplane away and exits with status 0. Logs go to standard error.
     """
     from trimaran.daemon.configuration import read_for_this_machine
-    from trimaran.daemon.steward import Steward
+    from trimaran.daemon.steward import Steward, hold_signals
     from trimaran.views.diagnostics import diagnostic_text
 
     result = read_for_this_machine(file)
@@ -56,6 +56,7 @@ def run(file: Path, dataplane: str, run_dir: Path | None, log_format: str) -> No
         _refuse("--dataplane ipvs: this version has no IPVS dataplane yet; use xdp or auto")
     if os.geteuid() != 0:
         _refuse("trimaran run: you must be root (it opens raw sockets, adds addresses, loads BPF)")
+    hold_signals()
     try:
         directory = RunDirectory((run_dir or default_run_directory()).absolute())
     except RunDirectoryError as error:

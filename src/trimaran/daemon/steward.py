@@ -52,9 +52,19 @@ Reload = Callable[[], Result]
 
 _note = decoder(tuple[VirtualAddress, ...])
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 _PATIENCE_SECONDS = 5.0
 _STOP_SPEAKER_SECONDS = 0.45
 _STOP_OTHERS_SECONDS = 0.35
+
+
+def hold_signals() -> None:
+    """Keep the signals that a steward obeys waiting until one runs.
+
+    To be called before anything is made that a sudden end would leave behind.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 class Steward:
@@ -90,6 +100,7 @@ class Steward:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_configuration)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         async with AsyncIPRoute() as self._netlink:
             await self._remove_stale_addresses()
             try:
@@ -97,6 +108,7 @@ class Steward:
             except control.ControlError as error:
                 log.error("%s", error)
                 self._run_directory.release()
+                hold_signals()
                 return 1
             for supervised in self._children:
                 supervised.start()
@@ -109,6 +121,7 @@ class Steward:
             await self._stop_children()
         self._run_directory.release()
         log.info("stopped")
+        hold_signals()  # one that comes now must not change the exit status
         return self._exit_status
 
     # Children
