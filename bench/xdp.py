@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trimaran.dataplane.base import DataplaneError, Destination, Service
+from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.plane import XdpDataplane
 
@@ -96,7 +96,9 @@ def open_director() -> Director:
     director = Director(XdpDataplane.open(flows=FLOWS, log=lambda line: None))
     director.plane.apply(
         [
-            Service(key, "rr", tuple(Destination(server(last, key.port)) for last in SERVERS))
+            Service(
+                key, Settings("rr"), tuple(Destination(server(last, key.port)) for last in SERVERS)
+            )
             for key in (HTTP, DNS)
         ]
     )

@@ -15,6 +15,7 @@ from trimaran.dataplane.base import (
     Destination,
     DestinationView,
     ServiceView,
+    Settings,
 )
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
@@ -64,7 +65,7 @@ def representable(listing: str) -> str:
 def services(listing: str) -> list[ServiceView]:
     """Read `-Ln` back, in the order of the text."""
     return [
-        ServiceView(key, words[2], tuple(_destination(row) for row in rows))
+        ServiceView(key, Settings(words[2]), tuple(_destination(row) for row in rows))
         for key, words, rows in _blocks(listing)
     ]
 
@@ -74,10 +75,12 @@ def counted_services(listing: str) -> list[ServiceView]:
     views = []
     for key, words, rows in _blocks(listing):
         destinations = tuple(
-            DestinationView(Destination(_server(row[1])), 0, 0, _counters(row), _counters(row))
+            DestinationView(Destination(_server(row[1])), 0, 0, 0, _counters(row), _counters(row))
             for row in rows
         )
-        views.append(ServiceView(key, "rr", destinations, _counters(words), _counters(words)))
+        views.append(
+            ServiceView(key, Settings("rr"), destinations, _counters(words), _counters(words))
+        )
     return views
 
 
@@ -88,11 +91,9 @@ def connections(listing: str) -> list[Connection]:
         protocol, expires, state, client, virtual, destination = line.split()
         minutes, seconds = expires.split(":")
         source, target = _server(client), _server(virtual)
-        service = ServiceKey(Protocol(protocol), target.address, target.port)
+        ends = (source.address, source.port, target.address, target.port)
         left = int(minutes) * 60 + int(seconds)
-        entries.append(
-            Connection(service, source.address, source.port, _server(destination), state, left)
-        )
+        entries.append(Connection(protocol, *ends, _server(destination), state, left))
     return entries
 
 

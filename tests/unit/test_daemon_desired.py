@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address
 
 from trimaran.daemon.desired import client_interfaces, desired_services
-from trimaran.dataplane.base import Destination, Service
+from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.router import VirtualRouter
@@ -33,13 +33,13 @@ CONFIG = Config(
 
 
 def test_a_server_of_which_nothing_is_known_is_not_in_service() -> None:
-    assert desired_services(CONFIG, {}) == (Service(KEY, "rr", ()),)
+    assert desired_services(CONFIG, {}) == (Service(KEY, Settings("rr"), ()),)
 
 
 def test_fit_servers_are_in_service_in_the_order_of_the_file() -> None:
     fitness = {(KEY, TWO): True, (KEY, ONE): True}
     assert desired_services(CONFIG, fitness) == (
-        Service(KEY, "rr", (Destination(ONE, 3), Destination(TWO, 1))),
+        Service(KEY, Settings("rr"), (Destination(ONE, 3), Destination(TWO, 1))),
     )
 
 

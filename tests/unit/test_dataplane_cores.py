@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trimaran.dataplane import estimator
-from trimaran.dataplane.base import DataplaneError, Destination, Service
+from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.difference import difference
 from trimaran.dataplane.xdp.extents import Extents
 from trimaran.model.service import Protocol, ServerKey, ServiceKey
@@ -21,7 +21,7 @@ def service(key: ServiceKey, **weights: int) -> Service:
         Destination(ServerKey(IPv4Address(f"192.168.1.{name[1:]}"), key.port), weight)
         for name, weight in weights.items()
     )
-    return Service(key, "rr", destinations)
+    return Service(key, Settings("rr"), destinations)
 
 
 def lines(desired: list[Service], actual: list[Service]) -> list[str]:

@@ -13,8 +13,10 @@ from trimaran.dataplane.base import (
     Destination,
     DestinationView,
     ServiceView,
+    Settings,
     Timeouts,
 )
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 from trimaran.views import ipvs_order, ipvsadm
 
@@ -94,9 +96,9 @@ def test_names_are_cut_in_service_listings_and_not_in_connections() -> None:
     }
     ports = {(80, "TCP"): "http", (53, "UDP"): "domain"}
 
-    def name(protocol: Protocol, address: IPv4Address, port: int) -> str:
+    def name(protocol: str, address: IPAddress, port: int) -> str:
         host = hosts.get(str(address), str(address))
-        return f"{host}:{ports.get((port, protocol.value), str(port))}"
+        return f"{host}:{ports.get((port, protocol), str(port))}"
 
     golden = {step.command: step for step in steps() if step.session == "25-names"}
     views = services(golden["ipvsadm -Ln"].stdout)
@@ -105,12 +107,12 @@ def test_names_are_cut_in_service_listings_and_not_in_connections() -> None:
     counted = golden["ipvsadm -L --stats"].stdout
     assert ipvsadm.banner(4096) + ipvsadm.statistics(views, name) == counted
     client, chosen = IPv4Address("192.168.1.101"), ServerKey(IPv4Address("192.168.1.103"), 8888)
-    entry = Connection(WEB, client, 1001, chosen, "SYN_RECV", 59)
+    entry = Connection("TCP", client, 1001, WEB.address, WEB.port, chosen, "SYN_RECV", 59)
     assert ipvsadm.connections([entry], name) == golden["ipvsadm -L -c"].stdout
 
 
 def test_a_long_service_name_is_cut_with_its_protocol_at_33_characters() -> None:
-    view = ServiceView(WEB, "rr")
+    view = ServiceView(WEB, Settings("rr"))
     printed = ipvsadm.listing([view], lambda *_: "virtual-service-with-a-long-name.example:http")
     assert printed.splitlines()[2] == "TCP  virtual-service-with-a-long- rr"
 
@@ -130,7 +132,7 @@ def test_a_long_service_name_is_cut_with_its_protocol_at_33_characters() -> None
     ],
 )
 def test_numbers_are_scaled_and_cut_not_rounded(value: int, scaled: str, exact: str) -> None:
-    view = ServiceView(WEB, "rr", (), Counters(value))
+    view = ServiceView(WEB, Settings("rr"), (), Counters(value))
     start = slice(33, -36)
     assert ipvsadm.statistics([view]).splitlines()[2][start] == scaled
     assert ipvsadm.statistics([view], exact=True).splitlines()[2][start] == exact
@@ -139,7 +141,7 @@ def test_numbers_are_scaled_and_cut_not_rounded(value: int, scaled: str, exact: 
 def test_rates_of_destinations_count_in_full_and_scale_only_bytes() -> None:
     rates = Counters(123_456_789, 2, 3, 123_456_789, 5)
     chosen = replace(server("192.168.1.201"), rates=rates)
-    printed = ipvsadm.rates([ServiceView(WEB, "rr", (chosen,), rates=rates)]).splitlines()
+    printed = ipvsadm.rates([ServiceView(WEB, Settings("rr"), (chosen,), rates=rates)]).splitlines()
     numbers = "        2        3  123456K        5"
     assert printed[2] == f"{'TCP  192.168.1.10:80':33}  123456K{numbers}"
     assert printed[3] == f"{'  -> 192.168.1.201:80':33} 123456789{numbers}"
@@ -164,13 +166,14 @@ def test_where_that_order_goes_in_a_circle_the_merge_decides() -> None:
 def test_forwarding_methods_and_wide_weights_keep_their_columns() -> None:
     key = ServerKey(IPv4Address("192.168.1.104"), 80)
     wide = DestinationView(Destination(key, 2147483647, Forwarding.TUNNEL), 7, 12345678901)
-    printed = ipvsadm.listing([ServiceView(WEB, "wrr", (wide,))]).splitlines()[3]
+    printed = ipvsadm.listing([ServiceView(WEB, Settings("wrr"), (wide,))]).splitlines()[3]
     assert printed == "  -> 192.168.1.104:80             Tunnel  2147483647 7          12345678901"
 
 
 def test_minutes_have_no_upper_bound() -> None:
     chosen = ServerKey(IPv4Address("192.168.1.201"), 80)
-    entry = Connection(WEB, IPv4Address("10.0.0.9"), 1, chosen, "ESTABLISHED", 2678400)
+    ends = (IPv4Address("10.0.0.9"), 1, WEB.address, 80)
+    entry = Connection("TCP", *ends, chosen, "ESTABLISHED", 2678400)
     assert ipvsadm.connections([entry]).splitlines()[2].startswith("TCP 44640:00 ESTABLISHED")
 
 

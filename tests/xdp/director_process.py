@@ -10,7 +10,7 @@ import sys
 import time
 from ipaddress import IPv4Address
 
-from trimaran.dataplane.base import Destination, Service
+from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.dataplane.xdp.attach import read_link
 from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.plane import XdpDataplane
@@ -32,7 +32,7 @@ def main() -> None:
         plane.set_neighbour(address, way)
     key = ServiceKey(Protocol.TCP, vip, 80)
     destinations = tuple(Destination(ServerKey(address, 80)) for address in servers)
-    for line in plane.apply([Service(key, "rr", destinations)]):
+    for line in plane.apply([Service(key, Settings("rr"), destinations)]):
         say(line)
     plane.set_held([vip])
     attachment = plane.attach(setting["interface"])

@@ -6,7 +6,7 @@ import struct
 import time
 from dataclasses import dataclass, field
 
-from trimaran.dataplane.base import Connection, Destination, Service, ServiceView
+from trimaran.dataplane.base import Connection, Destination, Service, ServiceView, Settings
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.plane import XdpDataplane
@@ -111,7 +111,7 @@ class Director:
         destinations = tuple(
             Destination(server(last, key.port), (weights or {}).get(last, 1)) for last in lasts
         )
-        self.plane.apply([Service(key, "rr", destinations)])
+        self.plane.apply([Service(key, Settings("rr"), destinations)])
 
     def send(self, frame: bytes) -> tuple[int, bytes]:
         result = libbpf.run(self.plane.program, data=frame)

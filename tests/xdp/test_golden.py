@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from frames import DROP, PASS, VIP, Director, ethernet
 
-from trimaran.dataplane.base import Destination, Service
+from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.service import Protocol, ServerKey, ServiceKey
 
 DATA = Path(__file__).parents[1] / "data" / "ipvs"
@@ -30,7 +30,7 @@ class Ipvsadm:
             protocol = Protocol.TCP if match[1] == "t" else Protocol.UDP
             key = ServiceKey(protocol, VIP, int(match[2]))
             self._change(action, key, re.search(r"-r ([\d.]+):(\d+)", command))
-        desired = [Service(k, "rr", tuple(d)) for k, d in self.services.items()]
+        desired = [Service(k, Settings("rr"), tuple(d)) for k, d in self.services.items()]
         self.director.plane.apply(desired)
 
     def _change(self, action: str, key: ServiceKey, real: "re.Match[str] | None") -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from frames import DNS, HTTP, SYN, Director, server, tcp
 
-from trimaran.dataplane.base import Destination, Service
+from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.dataplane.xdp.editor import TRASH_PERIOD
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.loader import Loaded, load
@@ -31,7 +31,7 @@ def director(tiny: Loaded) -> Director:
 
 
 def http(*lasts: int, weight: int = 1) -> Service:
-    return Service(HTTP, "rr", tuple(Destination(server(last), weight) for last in lasts))
+    return Service(HTTP, Settings("rr"), tuple(Destination(server(last), weight) for last in lasts))
 
 
 def on_port(port: int) -> Service:
@@ -83,7 +83,7 @@ def test_all_services_and_servers_are_exchanged_at_once(director: Director) -> N
     director.plane.apply([on_port(port) for port in range(1, SERVICES + 1)])
     director.plane.apply([http(*range(101, 107)), *(on_port(port) for port in range(5, 8))])
     assert served(director) == set(range(101, 107))
-    director.plane.apply([Service(DNS, "rr", http(*range(101, 107)).destinations)])
+    director.plane.apply([Service(DNS, Settings("rr"), http(*range(101, 107)).destinations)])
     assert len(director.service(DNS).destinations) == DESTINATIONS
     assert director.plane.left_out() == ()
 
@@ -128,7 +128,7 @@ def test_a_change_whose_list_finds_no_place_is_taken_back(
     with monkeypatch.context() as patch:
         patch.setattr(director.plane._editor._extents, "_free", [])
         patch.setattr(director.plane._editor._extents, "_released", [])
-        desired = [http(101, 102), Service(DNS, "rr", http(103).destinations)]
+        desired = [http(101, 102), Service(DNS, Settings("rr"), http(103).destinations)]
         assert [line.split(" left out")[0] for line in director.plane.apply(desired)] == [
             f"{HTTP}: change",
             f"{DNS}: change",

@@ -9,6 +9,7 @@ from trimaran.dataplane.base import (
     Counters,
     Destination,
     Service,
+    Settings,
 )
 from trimaran.dataplane.xdp.editor import TRASH_PERIOD
 from trimaran.dataplane.xdp.loader import Loaded
@@ -72,7 +73,10 @@ def test_deleting_the_chosen_one_moves_the_cursor_back(director: Director) -> No
 
 
 def test_applying_twice_changes_nothing(director: Director) -> None:
-    desired = [Service(HTTP, "rr", (Destination(server(101)),)), Service(DNS, "rr")]
+    desired = [
+        Service(HTTP, Settings("rr"), (Destination(server(101)),)),
+        Service(DNS, Settings("rr")),
+    ]
     assert director.plane.apply(desired) == [
         "TCP 192.168.1.10:80: service added, scheduler rr",
         "TCP 192.168.1.10:80: server 192.168.1.101:80 added, weight 1",
@@ -97,11 +101,11 @@ def test_a_removed_server_gets_its_connections_and_counters_back(director: Direc
 
 
 def test_a_service_made_anew_counts_from_zero_but_keeps_connections(director: Director) -> None:
-    director.plane.apply([Service(HTTP, "rr", (Destination(server(101)),)), Service(DNS)])
+    director.plane.apply([Service(HTTP, Settings("rr"), (Destination(server(101)),)), Service(DNS)])
     director.chosen(tcp(SYN))
     director.plane.apply([Service(DNS)])
     assert director.send(tcp(ACK))[0] == DROP
-    director.plane.apply([Service(HTTP, "rr", (Destination(server(101)),)), Service(DNS)])
+    director.plane.apply([Service(HTTP, Settings("rr"), (Destination(server(101)),)), Service(DNS)])
     assert director.chosen(tcp(ACK)) == 101
     assert director.counts(101) == (1, 0)
     assert director.service().counters == Counters(0, 1, 0, 40, 0)
@@ -172,8 +176,8 @@ def test_dr_walk_through(director: Director) -> None:
 @pytest.mark.parametrize(
     "service",
     [
-        Service(HTTP, "wlc"),
-        Service(HTTP, "rr", (Destination(server(101), 1, Forwarding.TUNNEL),)),
+        Service(HTTP, Settings("wlc")),
+        Service(HTTP, Settings("rr"), (Destination(server(101), 1, Forwarding.TUNNEL),)),
     ],
 )
 def test_what_cannot_be_done_is_left_out_and_said_once(
@@ -193,6 +197,8 @@ def test_a_new_owner_goes_on_with_the_macs_that_it_finds(
     director.serve(101, 102)
     assert next_ones(director, 2) == [102, 101]
     successor = XdpDataplane(loaded)
-    successor.apply([Service(HTTP, "rr", (Destination(server(101)), Destination(server(102))))])
+    successor.apply(
+        [Service(HTTP, Settings("rr"), (Destination(server(101)), Destination(server(102))))]
+    )
     successor.set_local([])
     assert next_ones(director, 2) == [102, 101]

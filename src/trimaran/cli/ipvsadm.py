@@ -11,6 +11,7 @@ import click
 
 from trimaran.cli.ipvsadm_options import OPTIONS, Given, Option, UsageError, parse
 from trimaran.dataplane.base import DataplaneError, ServiceView, View
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import Protocol, ServiceKey
 from trimaran.views import ipvs_order
 from trimaran.views import ipvsadm as views
@@ -176,14 +177,14 @@ def _services(services: Sequence[ServiceView], options: set[str], name: views.Na
     return views.listing(services, name)
 
 
-def _looked_up(protocol: Protocol, address: IPv4Address, port: int) -> str:
+def _looked_up(protocol: str, address: IPAddress, port: int) -> str:
     """Write names where the system knows them, as ipvsadm does without -n."""
     try:
         host = socket.gethostbyaddr(str(address))[0]
     except OSError:
         host = str(address)
     try:
-        return f"{host}:{socket.getservbyport(port, protocol.value.lower())}"
+        return f"{host}:{socket.getservbyport(port, protocol.lower())}"
     except OSError:
         return f"{host}:{port}"
 

@@ -71,8 +71,9 @@ def _tcp_check(
 ) -> TcpCheck:
     """Timing words hold for the checks below the block they stand in; the innermost counts."""
     blocks: tuple[Setting[Any], ...] = (check, server, service)
+    connect_ip = check.get(table.CONNECT_IP)
     return TcpCheck(
-        address=check.get(table.CONNECT_IP) or key.address,
+        address=key.address if connect_ip is None else connect_ip,
         port=check.get(table.CONNECT_PORT) or key.port,
         bind_address=check.get(table.BINDTO),
         connect_timeout=nearest(table.CONNECT_TIMEOUT, *blocks),

@@ -247,7 +247,7 @@ FORWARDING = Keyword(
 )
 PROTOCOL = Keyword(
     "protocol",
-    Choice({p.value: p for p in Protocol}, later=("SCTP",), any_case=True),
+    Choice({"TCP": Protocol.TCP, "UDP": Protocol.UDP}, later=("SCTP",), any_case=True),
     "The transport protocol.",
     required="its absence means UDP, which is seldom meant: write 'protocol TCP' or 'protocol UDP'",
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from trimaran.dataplane.base import Destination, Service
+from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.config import Config
 from trimaran.model.service import ServerKey, ServiceKey
 
@@ -17,7 +17,7 @@ def desired_services(config: Config, fitness: Fitness) -> tuple[Service, ...]:
     return tuple(
         Service(
             service.key,
-            service.scheduler,
+            Settings(service.scheduler),
             tuple(
                 Destination(server.key, server.weight, service.forwarding)
                 for server in service.real_servers

@@ -1,15 +1,17 @@
 """JSON of the model's values, for the bus and for notes on disk."""
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import Any, TypeVar
 
 import msgspec
+
+from trimaran.model.ip import IPAddress
 
 Value = TypeVar("Value")
 
 
 def _to_plain(value: Any) -> Any:
-    if isinstance(value, IPv4Address):
+    if isinstance(value, IPAddress):
         return str(value)
     raise NotImplementedError(type(value))
 
@@ -17,6 +19,8 @@ def _to_plain(value: Any) -> Any:
 def _from_plain(kind: type, value: Any) -> Any:
     if kind is IPv4Address:
         return IPv4Address(value)
+    if kind == IPAddress:
+        return ip_address(value)
     raise NotImplementedError(kind)
 
 

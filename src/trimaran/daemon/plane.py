@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
 
@@ -27,6 +26,7 @@ from trimaran.daemon.tasks import spawn
 from trimaran.dataplane.base import DataplaneError, Service
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.address import VirtualAddress
+from trimaran.model.ip import IPAddress
 from trimaran.net import addresses as virtual_addresses
 from trimaran.net import links, neighbours
 from trimaran.net.errors import NetError
@@ -50,7 +50,7 @@ class Plane:
         # Until told otherwise, what an earlier plane left in the kernel is right as it is.
         self._configured = False
         self._announced: tuple[VirtualAddress, ...] = ()
-        self._service_addresses: frozenset[IPv4Address] = frozenset()
+        self._service_addresses: frozenset[IPAddress] = frozenset()
         self._trouble: dict[str, str] = {}
         self._resolve_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

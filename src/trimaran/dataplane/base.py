@@ -5,22 +5,95 @@ there: nothing is flushed, connections survive, applying twice changes nothing. 
 holds is read back as the views below, whose meaning is that of IPVS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
-from ipaddress import IPv4Address
+from enum import IntEnum, IntFlag, StrEnum
 from typing import Protocol as TypingProtocol
 
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, ServerKey, ServiceKey
+
+
+class TunnelType(StrEnum):
+    """How a tunnelled packet is wrapped; the values are ipvsadm's."""
+
+    IPIP = "ipip"
+    GUE = "gue"
+    GRE = "gre"
+
+
+class TunnelChecksum(StrEnum):
+    """What checksum a GUE or GRE header carries; the values are ipvsadm's (--tun-...)."""
+
+    NONE = "nocsum"
+    FULL = "csum"
+    REMOTE = "remcsum"
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """Encapsulation towards a real server. `port` is GUE's UDP port, else 0."""
+
+    type: TunnelType = TunnelType.IPIP
+    port: int = 0
+    checksum: TunnelChecksum = TunnelChecksum.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A real server that shall be in a service. Weight 0 is quiescent: no new connections."""
+    """A real server that shall be in a service. Weight 0 is quiescent: no new connections.
+
+    Thresholds are numbers of connections, active and inactive (ipvs-semantics 2.2): from the
+    upper one on there are no new ones until they are fewer than the lower; 0 is none.
+    `tunnel` matters only for `Forwarding.TUNNEL`.
+    """
 
     key: ServerKey
     weight: int = 1
     forwarding: Forwarding = Forwarding.DIRECT_ROUTING
+    upper_threshold: int = 0
+    lower_threshold: int = 0
+    tunnel: Tunnel = Tunnel()
+
+
+class SchedulerFlag(IntFlag):
+    """Flags of a service that its scheduler interprets; the bits are those of netlink."""
+
+    FLAG_1 = 8
+    FLAG_2 = 16
+    FLAG_3 = 32
+
+
+NO_FLAGS = SchedulerFlag(0)
+
+FALLBACK = SchedulerFlag.FLAG_1
+"""sh-fallback, mh-fallback: another server when the hash's choice is not available."""
+
+HASH_PORT = SchedulerFlag.FLAG_2
+"""sh-port, mh-port: the client's port is hashed too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """Clients stay with their server for `timeout` seconds.
+
+    `netmask`: which clients are the same one: for IPv4 a mask as a number, kept as it is given
+    (the kernel takes any); for IPv6 a prefix length.
+    """
+
+    timeout: int
+    netmask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be edited about a virtual service."""
+
+    scheduler: str = "rr"
+    flags: SchedulerFlag = NO_FLAGS
+    persistence: Persistence | None = None
+    one_packet: bool = False
+    persistence_engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +101,7 @@ class Service:
     """A virtual service that shall be in the dataplane, destinations in order of adding."""
 
     key: ServiceKey
-    scheduler: str = "rr"
+    settings: Settings = Settings()
     destinations: tuple[Destination, ...] = ()
 
 
@@ -54,6 +127,7 @@ class DestinationView:
     destination: Destination
     active_connections: int = 0
     inactive_connections: int = 0
+    persistent_connections: int = 0
     counters: Counters = field(default=Counters())
     rates: Counters = field(default=Counters())
 
@@ -63,7 +137,7 @@ class ServiceView:
     """A service as the dataplane has it; destinations in list order (newest first, as IPVS)."""
 
     key: ServiceKey
-    scheduler: str
+    settings: Settings = Settings()
     destinations: tuple[DestinationView, ...] = ()
     counters: Counters = field(default=Counters())
     rates: Counters = field(default=Counters())
@@ -87,14 +161,22 @@ class TcpState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One connection entry. `state` is the name that ipvsadm prints; `expires` in seconds."""
+    """One connection entry, or a template of a persistent service.
 
-    service: ServiceKey
-    client: IPv4Address
+    `protocol` and `state` are the names that ipvsadm prints; `expires` in seconds. `engine`:
+    the persistence engine and its data (a Call-ID), if there is one.
+    """
+
+    protocol: str
+    client: IPAddress
     client_port: int
+    virtual: IPAddress
+    virtual_port: int
     destination: ServerKey
     state: str
     expires: int
+    engine: str = ""
+    engine_data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +188,34 @@ class Timeouts:
     udp: int = 300
 
 
+class SyncRole(StrEnum):
+    """Which side of connection synchronisation; the values are ipvsadm's."""
+
+    MASTER = "master"
+    BACKUP = "backup"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDaemon:
+    """A synchronisation daemon (ipvs-semantics 4.10). 0 or None: the dataplane's default."""
+
+    role: SyncRole
+    interface: str
+    syncid: int = 0
+    max_length: int = 0
+    group: IPAddress | None = None
+    port: int = 0
+    ttl: int = 0
+
+
 class View(TypingProtocol):
     """What can be read from a dataplane, by anyone with the right, without its daemon."""
 
     def services(self) -> Sequence[ServiceView]: ...
-    def connections(self) -> Sequence[Connection]: ...
+    def connections(self) -> Iterable[Connection]: ...
     def timeouts(self) -> Timeouts: ...
     def connection_table_size(self) -> int: ...
+    def sync_daemons(self) -> Sequence[SyncDaemon]: ...
 
 
 class Dataplane(View, TypingProtocol):
@@ -132,3 +235,11 @@ class DataplaneError(Exception):
     """
 
     log: tuple[str, ...] = ()
+
+
+class Refused(DataplaneError):
+    """One change was refused for a reason that IPVS has a number for: `errno`, as in C."""
+
+    def __init__(self, errno: int, text: str) -> None:
+        super().__init__(text)
+        self.errno = errno

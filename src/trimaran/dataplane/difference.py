@@ -6,69 +6,16 @@ live connections with resets: ipvs-semantics 1.8). An edit keeps a destination's
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from trimaran.dataplane.base import Destination, Service
-from trimaran.model.service import ServerKey, ServiceKey
-
-
-@dataclass(frozen=True, slots=True)
-class AddService:
-    service: ServiceKey
-    scheduler: str
-
-    def __str__(self) -> str:
-        return f"{self.service}: service added, scheduler {self.scheduler}"
-
-
-@dataclass(frozen=True, slots=True)
-class EditService:
-    service: ServiceKey
-    scheduler: str
-
-    def __str__(self) -> str:
-        return f"{self.service}: scheduler now {self.scheduler}"
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteService:
-    service: ServiceKey
-
-    def __str__(self) -> str:
-        return f"{self.service}: service removed"
-
-
-@dataclass(frozen=True, slots=True)
-class AddDestination:
-    service: ServiceKey
-    destination: Destination
-
-    def __str__(self) -> str:
-        added = self.destination
-        return f"{self.service}: server {added.key} added, weight {added.weight}"
-
-
-@dataclass(frozen=True, slots=True)
-class EditDestination:
-    service: ServiceKey
-    destination: Destination
-
-    def __str__(self) -> str:
-        edited = self.destination
-        return f"{self.service}: server {edited.key} now has weight {edited.weight}"
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteDestination:
-    service: ServiceKey
-    server: ServerKey
-
-    def __str__(self) -> str:
-        return f"{self.service}: server {self.server} removed"
-
-
-Step = (
-    AddService | EditService | AddDestination | EditDestination | DeleteDestination | DeleteService
+from trimaran.dataplane.base import Service
+from trimaran.dataplane.steps import (
+    AddDestination,
+    AddService,
+    DeleteDestination,
+    DeleteService,
+    EditDestination,
+    EditService,
+    Step,
 )
 
 
@@ -79,10 +26,10 @@ def difference(desired: Sequence[Service], actual: Sequence[Service]) -> list[St
     for service in desired:
         present = before.pop(service.key, None)
         if present is None:
-            steps.append(AddService(service.key, service.scheduler))
-            present = Service(service.key, service.scheduler)
-        elif present.scheduler != service.scheduler:
-            steps.append(EditService(service.key, service.scheduler))
+            steps.append(AddService(service.key, service.settings))
+            present = Service(service.key, service.settings)
+        elif present.settings != service.settings:
+            steps.append(EditService(service.key, service.settings))
         steps.extend(_destinations(service, present))
     steps.extend(DeleteService(key) for key in before)
     return steps

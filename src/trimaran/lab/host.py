@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +19,7 @@ from trimaran.lab.errors import LabError
 from trimaran.lab.processes import Process
 from trimaran.lab.topology import INTERFACE, LAN, Director, Topology, WebServer
 from trimaran.model.config import Config
+from trimaran.model.ip import IPAddress
 
 Value = TypeVar("Value")
 
@@ -221,7 +221,7 @@ class LabHost:
         assert isinstance(answer, dict)
         return answer
 
-    def holds(self, address: IPv4Address) -> bool:
+    def holds(self, address: IPAddress) -> bool:
         """Whether the address is on the host's interface at this moment."""
         shown = self.output(["ip", "-brief", "address", "show", "dev", INTERFACE])
         return f" {address}/" in shown

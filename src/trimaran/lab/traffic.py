@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +13,7 @@ import msgspec
 
 from trimaran.lab.host import LabHost, wait_until
 from trimaran.lab.probe import Attempt
+from trimaran.model.ip import IPAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Traffic:
     """The probe, running on a client from `with` to its end; one at a time on a client."""
 
     def __init__(
-        self, client: LabHost, address: IPv4Address, port: int = 80, *, seconds: float = 60
+        self, client: LabHost, address: IPAddress, port: int = 80, *, seconds: float = 60
     ) -> None:
         self._client = client
         earlier = sorted(client.directory.glob("probe-*.jsonl"))

@@ -1,9 +1,9 @@
 """Health checks, as `real_server` blocks describe them."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from trimaran.model.duration import SECOND
+from trimaran.model.ip import IPAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class TcpCheck:
     Equal checks are one probe: the value says all that a probe depends on.
     """
 
-    address: IPv4Address
+    address: IPAddress
     port: int
-    bind_address: IPv4Address | None = None
+    bind_address: IPAddress | None = None
     connect_timeout: int = 5 * SECOND
     timing: CheckTiming = CheckTiming()

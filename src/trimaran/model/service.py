@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from trimaran.model.check import TcpCheck
+from trimaran.model.ip import IPAddress
 
 
 class Protocol(StrEnum):
@@ -12,11 +13,12 @@ class Protocol(StrEnum):
 
     TCP = "TCP"
     UDP = "UDP"
+    SCTP = "SCTP"
 
     @property
     def number(self) -> int:
         """The IP protocol number."""
-        return {"TCP": 6, "UDP": 17}[self.value]
+        return {"TCP": 6, "UDP": 17, "SCTP": 132}[self.value]
 
 
 class Forwarding(StrEnum):
@@ -25,29 +27,46 @@ class Forwarding(StrEnum):
     DIRECT_ROUTING = "Route"
     TUNNEL = "Tunnel"
     MASQUERADING = "Masq"
+    LOCAL = "Local"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ServiceKey:
-    """What identifies a virtual service: protocol, VIP and port."""
+    """What identifies a virtual service: protocol, VIP and port, or a firewall mark.
+
+    With a mark (not 0) the rest says only which IP version is meant: see `marked`.
+    """
 
     protocol: Protocol
-    address: IPv4Address
+    address: IPAddress
     port: int
+    mark: int = 0
+
+    @classmethod
+    def marked(cls, mark: int, *, ipv6: bool = False) -> "ServiceKey":
+        """The service of all packets of an IP version that carry this mark (1 to 2^32 - 1)."""
+        return cls(Protocol.TCP, IPv6Address(0) if ipv6 else IPv4Address(0), 0, mark)
 
     def __str__(self) -> str:
-        return f"{self.protocol} {self.address}:{self.port}"
+        if self.mark:
+            return f"FWM {self.mark}" + (" IPv6" if self.address.version == 6 else "")
+        return f"{self.protocol} {endpoint(self.address, self.port)}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ServerKey:
     """What identifies a real server within its virtual service."""
 
-    address: IPv4Address
+    address: IPAddress
     port: int
 
     def __str__(self) -> str:
-        return f"{self.address}:{self.port}"
+        return endpoint(self.address, self.port)
+
+
+def endpoint(address: IPAddress, port: int) -> str:
+    """Address and port as ipvsadm writes them: `192.168.1.10:80`, `[2001:db8::1]:80`."""
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
 @dataclass(frozen=True, slots=True)

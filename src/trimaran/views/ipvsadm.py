@@ -5,12 +5,12 @@ it shows connections and packets modulo 2^32; here they are shown as they are.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import IPv4Address
 
 from trimaran.dataplane.base import Connection, Counters, DestinationView, ServiceView, Timeouts
-from trimaran.model.service import Protocol
+from trimaran.model.ip import IPAddress
+from trimaran.model.service import endpoint
 
-Name = Callable[[Protocol, IPv4Address, int], str]
+Name = Callable[[str, IPAddress, int], str]
 """How an address and a port of this protocol are written, such as `192.168.1.10:80`."""
 
 _VERSION = "1.2.1"
@@ -18,9 +18,9 @@ _SERVICE_WIDTH = 33
 _DESTINATION_WIDTH = 28
 
 
-def numeric(protocol: Protocol, address: IPv4Address, port: int) -> str:
+def numeric(protocol: str, address: IPAddress, port: int) -> str:
     """Write numbers, as option -n asks."""
-    return f"{address}:{port}"
+    return endpoint(address, port)
 
 
 def banner(table_size: int) -> str:
@@ -35,7 +35,7 @@ def listing(services: Iterable[ServiceView], name: Name = numeric) -> str:
         "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn",
     ]
     for service in services:
-        lines.append(f"{_service(service, name)} {service.scheduler}")
+        lines.append(f"{_service(service, name)} {service.settings.scheduler}")
         for view in service.destinations:
             destination = view.destination
             lines.append(
@@ -83,12 +83,12 @@ def connections(entries: Iterable[Connection], name: Name = numeric) -> str:
         "pro expire state       source             virtual            destination",
     ]
     for entry in entries:
-        protocol = entry.service.protocol
+        protocol = entry.protocol
         minutes, seconds = divmod(entry.expires, 60)
         lines.append(
-            f"{protocol.value:3} {f'{minutes:02}:{seconds:02}':6} {entry.state:11} "
+            f"{protocol:3} {f'{minutes:02}:{seconds:02}':6} {entry.state:11} "
             f"{name(protocol, entry.client, entry.client_port):18} "
-            f"{name(protocol, entry.service.address, entry.service.port):18} "
+            f"{name(protocol, entry.virtual, entry.virtual_port):18} "
             f"{name(protocol, entry.destination.address, entry.destination.port)}"
         )
     return _text(lines)

@@ -16,20 +16,21 @@ from typing import Final
 
 import numpy as np
 
-from trimaran.dataplane.base import DataplaneError, Destination, Service
-from trimaran.dataplane.difference import (
+from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
+from trimaran.dataplane.difference import difference
+from trimaran.dataplane.steps import (
     AddDestination,
     DeleteDestination,
     DeleteService,
     EditDestination,
     Step,
-    difference,
 )
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.extents import Extents
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.tables import Records, Tables, pack_rotation, unpack_rotation
 from trimaran.model.duration import SECOND
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 TRASH_PERIOD: Final = 120 * SECOND
@@ -73,7 +74,7 @@ def read_service(tables: Tables, service: int) -> Service:
     """A service's record as what was desired, its destinations in list order."""
     order = tables.order(service)
     destinations = tuple(read_destination(tables, destination) for destination in order)
-    return Service(service_key(tables, service), SCHEDULERS[0], destinations)
+    return Service(service_key(tables, service), Settings(SCHEDULERS[0]), destinations)
 
 
 def _protocol(number: int) -> Protocol:
@@ -85,8 +86,8 @@ class Editor:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._neighbours: dict[IPv4Address, Neighbour] = {}
-        self._local: frozenset[IPv4Address] = frozenset()
+        self._neighbours: dict[IPAddress, Neighbour] = {}
+        self._local: frozenset[IPAddress] = frozenset()
         self._services: dict[ServiceKey, int] = {}
         self._destinations: dict[tuple[ServiceKey, ServerKey], int] = {}
         self._idle_since: dict[int, int] = {}
@@ -142,7 +143,11 @@ class Editor:
 
     def addresses(self) -> set[IPv4Address]:
         """Addresses of all destinations that packets may still go to."""
-        return {server.address for _, server in self._destinations}
+        return {
+            server.address
+            for _, server in self._destinations
+            if isinstance(server.address, IPv4Address)
+        }
 
     def left_out(self) -> Sequence[str]:
         """A line for each service and destination that the last `apply` had to leave out."""
@@ -373,13 +378,13 @@ class Editor:
         flags = self._tables.destinations["flags"]
         flags[destination] = (int(flags[destination]) | put) & ~clear
 
-    def set_local(self, addresses: Collection[IPv4Address]) -> None:
+    def set_local(self, addresses: Collection[IPAddress]) -> None:
         """Which addresses are the director's own: packets for these go up its own stack."""
         self._local = frozenset(addresses)
         for destination in self._destinations.values():
             self._resolve(destination)
 
-    def set_neighbour(self, address: IPv4Address, neighbour: Neighbour | None) -> None:
+    def set_neighbour(self, address: IPAddress, neighbour: Neighbour | None) -> None:
         """How to reach a destination; None: no longer known (connections use the last way)."""
         if neighbour is None:
             self._neighbours.pop(address, None)
@@ -445,11 +450,19 @@ def _index_key(key: ServiceKey) -> bytes:
 
 def _unsupported(service: Service) -> str | None:
     """Why the service cannot be served, if so."""
-    if service.scheduler not in SCHEDULERS:
-        return (
-            f"{service.key}: left out: the XDP dataplane cannot schedule by {service.scheduler} "
-            f"yet (it can by {', '.join(SCHEDULERS)})"
-        )
+    reason = None
+    if service.settings.scheduler not in SCHEDULERS:
+        reason = f"schedule by {service.settings.scheduler} yet (it can by {', '.join(SCHEDULERS)})"
+    elif service.key.mark:
+        reason = "serve firewall marks (IPVS can)"
+    elif service.key.address.version == 6:
+        reason = "serve IPv6 yet"
+    elif service.key.protocol is Protocol.SCTP:
+        reason = "serve SCTP yet"
+    elif service.settings != Settings(service.settings.scheduler):
+        reason = "do persistence, one-packet scheduling or scheduler flags yet"
+    if reason is not None:
+        return f"{service.key}: left out: the XDP dataplane cannot {reason}"
     for destination in service.destinations:
         if destination.forwarding is not Forwarding.DIRECT_ROUTING:
             return (

@@ -1,6 +1,6 @@
 """The addresses that this director holds, as the program looks them up (bpf/parse.h)."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from ipaddress import IPv4Address
 
 from trimaran.dataplane.base import DataplaneError
@@ -8,7 +8,7 @@ from trimaran.dataplane.xdp.layout import HELD_SLOTS
 from trimaran.dataplane.xdp.tables import Tables, native
 
 
-def set_held(tables: Tables, addresses: Collection[IPv4Address]) -> None:
+def set_held(tables: Tables, addresses: Iterable[IPv4Address]) -> None:
     """Makes the set so. Each address appears or disappears by one store."""
     wanted: dict[int, list[int]] = {}
     for address in sorted(addresses):

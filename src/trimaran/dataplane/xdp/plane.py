@@ -14,6 +14,7 @@ from trimaran.dataplane.xdp.layout import Capacity, Event
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load, set_lifetimes
 from trimaran.dataplane.xdp.statistics import Estimators
 from trimaran.dataplane.xdp.view import XdpView
+from trimaran.model.ip import IPAddress
 
 
 class XdpDataplane(XdpView):
@@ -101,15 +102,16 @@ class XdpDataplane(XdpView):
         """How many ICMP errors each CPU may send a second."""
         self._loaded.tables.live["icmp_per_second"] = per_second
 
-    def set_held(self, addresses: Collection[IPv4Address]) -> None:
+    def set_held(self, addresses: Collection[IPAddress]) -> None:
         """The virtual addresses that this director holds: only these are served."""
-        set_held(self._loaded.tables, addresses)
+        ours = (address for address in addresses if isinstance(address, IPv4Address))
+        set_held(self._loaded.tables, ours)
 
-    def set_local(self, addresses: Collection[IPv4Address]) -> None:
+    def set_local(self, addresses: Collection[IPAddress]) -> None:
         """The director's own addresses: a destination among them is the director itself."""
         self._editor.set_local(addresses)
 
-    def set_neighbour(self, address: IPv4Address, neighbour: Neighbour | None) -> None:
+    def set_neighbour(self, address: IPAddress, neighbour: Neighbour | None) -> None:
         """How to reach a destination; None: not known now, so no new connections for it."""
         self._editor.set_neighbour(address, neighbour)
 

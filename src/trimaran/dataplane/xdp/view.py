@@ -12,6 +12,8 @@ from trimaran.dataplane.base import (
     DataplaneError,
     DestinationView,
     ServiceView,
+    Settings,
+    SyncDaemon,
     Timeouts,
 )
 from trimaran.dataplane.xdp import layout
@@ -24,9 +26,9 @@ from trimaran.dataplane.xdp.editor import (
 from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
 from trimaran.dataplane.xdp.tables import Tables
-from trimaran.model.service import Protocol, ServiceKey
+from trimaran.model.service import Protocol
 
-_PROTOCOLS = {protocol.number: protocol for protocol in Protocol}
+_PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
 
 
 class XdpView:
@@ -56,15 +58,15 @@ class XdpView:
                     read_destination(tables, destination),
                     int(active[destination]),
                     int(inactive[destination]),
-                    as_counters(rows[destination]),
-                    as_counters(rates[destination]),
+                    counters=as_counters(rows[destination]),
+                    rates=as_counters(rates[destination]),
                 )
                 for destination in tables.order(service)
             )
             views.append(
                 ServiceView(
                     service_key(tables, service),
-                    SCHEDULERS[int(tables.services["scheduler"][service])],
+                    Settings(SCHEDULERS[int(tables.services["scheduler"][service])]),
                     destinations,
                     as_counters(rows[row]),
                     as_counters(rates[row]),
@@ -91,9 +93,11 @@ class XdpView:
                 continue  # expired, not yet swept
             found.append(
                 Connection(
-                    ServiceKey(_PROTOCOLS[protocol], IPv4Address(virtual), virtual_port),
+                    _PROTOCOLS[protocol],
                     IPv4Address(client),
                     client_port,
+                    IPv4Address(virtual),
+                    virtual_port,
                     server_key(self.tables, control >> 32 & 0xFFFFFF),
                     states.STATE_NAMES[control >> 56 & 15],
                     # A fresh entry of 60 s is shown with 59, as IPVS does.
@@ -104,6 +108,9 @@ class XdpView:
 
     def timeouts(self) -> Timeouts:
         return lifetimes(self.tables)
+
+    def sync_daemons(self) -> Sequence[SyncDaemon]:
+        return ()
 
     def connection_table_size(self) -> int:
         """How many connections fit."""
