@@ -4,6 +4,8 @@
 #pragma once
 #include "maps.h"
 
+#define load(word) (*(volatile typeof(word) *)&(word))
+
 static __always_inline struct counters *counters_of(__u32 cpu, __u32 destination)
 {
 	__u32 index = cpu * capacity + destination;

@@ -11,14 +11,12 @@
  *    is removed.
  *  - An expired entry is free for the packet path; the sweep, once a second, clears it. */
 #pragma once
-#include "counters.h"
+#include "loads.h"
 #include "parse.h"
 
 #define PHASE_BUSY 1ull
 #define PHASE_LIVE 2ull
 #define ATTEMPTS 4	/* against other CPUs, before a packet is dropped */
-
-#define load(word) (*(volatile typeof(word) *)&(word))
 
 struct neighbourhood {
 	struct bucket *bucket[2];
@@ -100,14 +98,10 @@ static __always_inline struct flow *find_flow(struct neighbourhood *n, const str
 }
 
 /* Accounts for an entry that the caller has just taken away. */
-static __always_inline void forget(__u64 control, __u32 cpu)
+static __always_inline void forget(__u64 control)
 {
-	struct counters *c = counters_of(cpu, destination_of(control));
-
-	if (phase_of(control) != PHASE_LIVE || !c)
-		return;
-	c->total--;
-	c->active -= active_connection[state_of(control)];
+	if (phase_of(control) == PHASE_LIVE)
+		unbind(load_of(destination_of(control)), active_connection[state_of(control)]);
 }
 
 /* How readily a slot is given up: lower first; 0 is free, ~0 never. Half-open connections go
@@ -173,11 +167,11 @@ __noinline __u32 find_room(struct bucket *first, struct bucket *second, __u32 no
 }
 
 /* Takes the slot from its present owner. */
-static __always_inline int claim(struct flow *f, __u64 control, __u32 now, __u32 cpu)
+static __always_inline int claim(struct flow *f, __u64 control)
 {
 	if (exchange(&f->control, control, PHASE_BUSY << 60) != control)
 		return 0;
-	forget(control, cpu);
+	forget(control);
 	return 1;
 }
 
@@ -191,7 +185,7 @@ static __always_inline void publish(struct flow *f, const struct packet *p, __u6
 
 /* Removes double entries of the flow just published, the later slot's; true if ours stays. */
 static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __u64 mine_control,
-				  const struct packet *p, __u32 now, __u32 cpu)
+				  const struct packet *p, __u32 now)
 {
 	int passed = 0;
 
@@ -211,11 +205,11 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 			continue;
 		if (!passed) {
 			if (exchange(&mine->control, mine_control, 0) == mine_control)
-				forget(mine_control, cpu);
+				forget(mine_control);
 			return 0;
 		}
 		if (exchange(&f->control, c, 0) == c)
-			forget(c, cpu);
+			forget(c);
 	}
 	return 1;
 }

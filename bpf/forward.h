@@ -3,7 +3,7 @@
  * its TTL (ipvs-semantics 4.2). */
 #pragma once
 #include "icmp.h"
-#include "services.h"
+#include "schedulers.h"
 
 static __always_inline void decrement_ttl(struct iphdr *ip)
 {

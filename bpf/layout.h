@@ -29,17 +29,42 @@ struct bucket {
 	struct flow flow[SLOTS];
 };
 
-/* A virtual service. `rotation` is switched by one store: a list of members and the place in it
- *   bits 0-19 cursor (1 + index of the last chosen, 0: none yet), 20-39 length,
- *   40-63 first member. */
+enum scheduler {
+	SCHEDULER_RR,
+	SCHEDULER_WRR,
+	SCHEDULER_LC,
+	SCHEDULER_WLC,
+	SCHEDULER_SED,
+	SCHEDULER_NQ,
+	SCHEDULER_FO,
+	SCHEDULER_OVF,
+	SCHEDULER_SH,
+	SCHEDULER_DH,
+	SCHEDULER_MH,
+	SCHEDULER_LBLC,
+	SCHEDULER_LBLCR,
+	SCHEDULER_TWOS,
+};
+
+#define SERVICE_FALLBACK 8	/* sh-fallback, mh-fallback */
+#define SERVICE_HASH_PORT 16	/* sh-port, mh-port */
+#define SERVICE_ONE_PACKET 4	/* (the bits of IPVS's netlink) */
+
+/* A virtual service. Its destinations are switched by one store to `list`:
+ *   bits 0-19 generation, 20-39 number of members, 40-63 where in `members` the head is.
+ * `turn` is the scheduler's memory, valid for the list whose generation it has in bits 52-63;
+ * for a newer list the head says how to begin. Bits 32-51 are a cursor (1 + index of a member;
+ * 0: none yet), bits 0-31 a level: wrr's current weight, lblcr's time of the last change. */
 struct service {
-	__u64 rotation;
+	__u64 list;
+	__u64 turn;
 	__u32 address;
 	__u16 port;
 	__u8 protocol;
 	__u8 configured;
 	__u32 scheduler;
-	__u32 reserved[11];
+	__u32 flags;
+	__u32 reserved[8];
 };
 
 struct service_key {
@@ -49,9 +74,33 @@ struct service_key {
 	__u8 zero;
 };
 
+/* A list in `members` is a head and then the members, the newest first. */
+struct list_head {
+	__u64 turn;		/* to begin with, without generation */
+	__u32 divisor;		/* wrr: greatest common divisor of the weights */
+	__u32 table;		/* sh, dh, mh: first row in `slots`, NO_TABLE if there is none */
+};
+
 struct member {
 	__u32 destination;
 	__u32 weight;
+	__u32 stamp;		/* lblcr: when it entered the set, counted; 0: not in it */
+	__u32 reserved;
+};
+
+union list_entry {
+	struct list_head head;
+	struct member member;
+};
+
+#define NO_TABLE ~0u
+#define ROW_SLOTS 16
+#define BUCKETS 256		/* sh, dh: slots of a table */
+#define MAGLEV_SLOTS 4093	/* mh */
+
+/* Places in a list, by hash. */
+struct row {
+	__u16 place[ROW_SLOTS];
 };
 
 #define DESTINATION_CONFIGURED 1	/* in its service; without: in the trash, packets dropped */
@@ -84,9 +133,15 @@ struct counters {
 	__u64 connections;
 	__u64 packets;
 	__u64 bytes;
-	__u64 active;		/* ActiveConn */
-	__u64 total;		/* ActiveConn + InActConn */
-	__u64 reserved[3];
+	__u64 reserved;
+};
+
+/* A destination's connections now, shared by all CPUs: bits 0-31 ActiveConn, 32-62 active and
+ * inactive ones, 63 overloaded (ipvs-semantics 2.2). */
+struct load {
+	__u64 connections;
+	__u32 upper;		/* thresholds, 0: none */
+	__u32 lower;
 };
 
 enum event {
@@ -142,7 +197,7 @@ struct ledger {
 	__s64 base[5];
 	__s64 last[5];
 	__s64 average[5];
-	__s64 reserved;
+	__s64 share;		/* of a destination: its last weight that was not 0, for mh */
 };
 
 struct sweep {

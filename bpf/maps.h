@@ -18,9 +18,11 @@
 
 MAPPED_ARRAY(flows, struct bucket);
 MAPPED_ARRAY(services, struct service);
-MAPPED_ARRAY(members, struct member);
+MAPPED_ARRAY(members, union list_entry);
+MAPPED_ARRAY(slots, struct row);
 MAPPED_ARRAY(destinations, struct destination);
 MAPPED_ARRAY(counters, struct counters);	/* CPU * capacity + destination */
+MAPPED_ARRAY(loads, struct load);
 MAPPED_ARRAY(events, struct events);		/* by CPU */
 MAPPED_ARRAY(ledger, struct ledger);		/* destinations, then services, then the total */
 MAPPED_ARRAY(icmp_budgets, struct icmp_budget);	/* by CPU */
@@ -43,4 +45,3 @@ const volatile __u8 reusable[STATES];		/* 1: a SYN here starts a new connection 
 const volatile __u8 eviction_rank[STATES];	/* order of giving up for a new flow; 0: never */
 const volatile __u32 bucket_mask;
 const volatile __u32 capacity;			/* destinations */
-const volatile __u32 sweeper;			/* the CPU number that the sweep counts as */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Virtual services and round robin (ipvs-semantics 2.4). */
+/* Virtual services and the lists of their destinations. */
 #pragma once
 #include "flows.h"
 
-#define CURSOR_BITS 20
-#define FIELD ((1u << CURSOR_BITS) - 1)
+#define PLACE_BITS 20
+#define PLACE ((1u << PLACE_BITS) - 1)
 
 #define NO_SERVICE ~0u
 
@@ -26,73 +26,101 @@ static __always_inline struct destination *find_destination(__u32 id)
 	return bpf_map_lookup_elem(&destinations, &id);
 }
 
-struct walk {
-	__u32 first;		/* of the list */
-	__u32 length;
-	__u32 next;		/* index to look at */
-	__u32 chosen;		/* destination */
+/* What a scheduler looks at while it chooses a destination for a new connection. */
+struct choice {
+	__u64 list;		/* as it was when the choice began */
+	__u64 turn;		/* the service's, then */
+	__u64 cost;		/* of the best so far */
+	__u32 weight;		/* of the best so far */
+	__u32 stamp;		/* lblcr: of the best so far */
+	__u32 place;		/* of the best so far */
+	__u32 chosen;		/* its destination */
+	__u32 hash_input;	/* sh, mh: client; dh: virtual address */
+	__u32 next;		/* place to look at */
+	__u32 level;		/* wrr: least weight looked for; lblcr: newest stamp */
+	__u8 scheduler;
+	__u8 flags;
 	__u8 found;
 	__u8 unresolved;	/* passed one that only lacks its MAC address */
+	__u8 busy;		/* lblc, lblcr: another has room to spare */
+	__u8 members;		/* lblcr: of the set, up to 2 */
 };
 
-static long walk_step(__u32 i, struct walk *w)
+static __always_inline __u32 length_of(const struct choice *c)
 {
-	if (w->next >= w->length)
-		w->next = 0;
+	return c->list >> PLACE_BITS & PLACE;
+}
 
-	__u32 index = w->first + w->next++;
-	struct member *m = bpf_map_lookup_elem(&members, &index);
+static __always_inline struct list_head *head_of(const struct choice *c)
+{
+	__u32 index = c->list >> 2 * PLACE_BITS;
+	union list_entry *entry = bpf_map_lookup_elem(&members, &index);
 
-	if (!m || !m->weight)
+	return entry ? &entry->head : 0;
+}
+
+static __always_inline struct member *member_at(const struct choice *c, __u32 place)
+{
+	__u32 index = (c->list >> 2 * PLACE_BITS) + 1 + place;
+	union list_entry *entry = bpf_map_lookup_elem(&members, &index);
+
+	return entry ? &entry->member : 0;
+}
+
+static __always_inline void begin_choice(struct choice *c, struct service *s)
+{
+	*c = (struct choice){
+		.list = load(s->list),
+		.turn = load(s->turn),
+		.scheduler = s->scheduler,
+		.flags = s->flags,
+	};
+}
+
+/* The scheduler's memory for this list. */
+static __always_inline __u64 turn_of(const struct choice *c)
+{
+	struct list_head *head;
+
+	if (c->turn >> 52 == (c->list & 0xfff))
+		return c->turn;
+	head = head_of(c);
+	return head ? head->turn : 0;
+}
+
+static __always_inline __u32 cursor_of(__u64 turn) { return turn >> 32 & PLACE; }
+
+/* Remembers cursor and level; false when another CPU has chosen meanwhile. */
+static __always_inline int remember(struct service *s, const struct choice *c, __u32 cursor,
+				    __u32 level)
+{
+	__u64 turn = (c->list & 0xfff) << 52 | (__u64)cursor << 32 | level;
+
+	return turn == c->turn || exchange(&s->turn, c->turn, turn) == c->turn;
+}
+
+/* The load of a member that new connections may go to; 0 if they may not (ipvs-semantics 2.2). */
+static __always_inline struct load *selectable(struct choice *c, const struct member *m)
+{
+	struct destination *d;
+	struct load *l;
+
+	if (!m->weight)
 		return 0;
-
-	__u32 id = m->destination;
-	struct destination *d = find_destination(id);
-
-	if (!d)
+	d = find_destination(m->destination);
+	l = load_of(m->destination);
+	if (!d || !l || load(l->connections) & LOAD_OVERLOADED)
 		return 0;
 	if (!(d->flags & (DESTINATION_RESOLVED | DESTINATION_LOCAL))) {
-		w->unresolved = 1;
+		c->unresolved = 1;
 		return 0;
 	}
-	w->chosen = id;
-	w->found = 1;
-	return 1;
+	return l;
 }
 
-/* The first selectable member from `start` on, all the way round. */
-static __always_inline void walk_members(struct walk *w, __u64 rotation, __u32 start)
+static __always_inline void take(struct choice *c, const struct member *m, __u32 place)
 {
-	*w = (struct walk){
-		.first = rotation >> 2 * CURSOR_BITS,
-		.length = rotation >> CURSOR_BITS & FIELD,
-		.next = start,
-	};
-	bpf_loop(w->length, walk_step, w, 0);
-}
-
-/* Round robin: the next selectable member after the last chosen. The list and the cursor are one
- * word, so a switch to another list never meets the old one's cursor. */
-static __always_inline void round_robin(struct service *s, struct walk *w)
-{
-	for (int i = 0; i < ATTEMPTS; i++) {
-		__u64 rotation = load(s->rotation);
-
-		walk_members(w, rotation, rotation & FIELD);
-		if (!w->found)
-			return;
-
-		__u64 moved = (rotation & ~(__u64)FIELD) | w->next;
-
-		if (exchange(&s->rotation, rotation, moved) == rotation)
-			return;
-	}
-}
-
-/* For flows that have no entry: the same flow always goes to the same member. */
-static __always_inline void by_hash(struct service *s, __u32 hash, struct walk *w)
-{
-	__u64 rotation = load(s->rotation);
-
-	walk_members(w, rotation, (__u64)hash * (rotation >> CURSOR_BITS & FIELD) >> 32);
+	c->chosen = m->destination;
+	c->place = place;
+	c->found = 1;
 }

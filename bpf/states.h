@@ -10,7 +10,7 @@ static __always_inline __u32 next_state(__u32 state, __u8 flags)
 
 /* Moves the flow on by a packet and re-arms its expiry; false if another CPU was first. */
 static __always_inline int advance(struct flow *f, __u64 control, const struct packet *p,
-				   __u32 now, struct counters *c)
+				   __u32 now)
 {
 	__u32 state = state_of(control), next = next_state(state, p->flags);
 	__u64 updated = control_word(next, destination_of(control), now + live.lifetime[next]);
@@ -19,7 +19,7 @@ static __always_inline int advance(struct flow *f, __u64 control, const struct p
 		return 1;	/* again within a tick: nothing to write */
 	if (exchange(&f->control, control, updated) != control)
 		return 0;
-	if (next != state)
-		c->active += active_connection[next] - active_connection[state];
+	if (active_connection[next] != active_connection[state])
+		shift(load_of(destination_of(control)), active_connection[next]);
 	return 1;
 }

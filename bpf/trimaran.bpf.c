@@ -13,16 +13,15 @@ static __always_inline void count_packet(struct counters *c, const struct packet
 /* A packet of a flow that has no entry, because its neighbourhood is full of established flows:
  * the hash chooses the server, the same for all packets of the flow. */
 static __always_inline int forward_hashed(struct xdp_md *ctx, const struct packet *p,
-					  struct service *s, __u32 hash, __u32 cpu)
+					  __u32 service, __u32 hash, __u32 cpu)
 {
-	struct walk w;
+	int chosen = choose_by_hash(service, hash);
 
-	by_hash(s, hash, &w);
-	if (!w.found)
+	if (chosen < 0)
 		return XDP_DROP;
 
-	struct destination *d = find_destination(w.chosen);
-	struct counters *c = counters_of(cpu, w.chosen);
+	struct destination *d = find_destination(chosen);
+	struct counters *c = counters_of(cpu, chosen);
 
 	if (!d || !c)
 		return XDP_DROP;
@@ -49,7 +48,7 @@ static __always_inline int continue_flow(struct xdp_md *ctx, const struct packet
 		count_event(EVENT_DESTINATION_REMOVED);
 		return XDP_DROP;
 	}
-	if (!advance(f, control, p, now, c))
+	if (!advance(f, control, p, now))
 		return -1;
 	count_packet(c, p);
 	return forward(ctx, p, d);
@@ -69,11 +68,41 @@ static __always_inline int start_flow(struct xdp_md *ctx, const struct packet *p
 		slot->control = 0;
 		return XDP_DROP;
 	}
-	c->total++;
-	c->active += active_connection[state];
+	bind(load_of(chosen), active_connection[state]);
 	publish(slot, p, control);
-	if (!settle(n, slot, control, p, now, cpu))
+	if (!settle(n, slot, control, p, now))
 		return -1;
+	c->connections++;
+	count_packet(c, p);
+	return forward(ctx, p, d);
+}
+
+/* Nobody to schedule to (ipvs-semantics 4.8). */
+static __always_inline int refuse(struct xdp_md *ctx, int chosen)
+{
+	if (chosen == UNRESOLVED) {
+		/* Not refused: the address is being resolved, the client tries again. */
+		count_event(EVENT_UNRESOLVED);
+		return XDP_DROP;
+	}
+	count_event(EVENT_NO_DESTINATION);
+	return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0);
+}
+
+/* One-packet scheduling (4.5): each packet is a connection of its own, without an entry. */
+static __always_inline int forward_once(struct xdp_md *ctx, const struct packet *p,
+					__u32 service, __u32 now, __u32 cpu)
+{
+	int chosen = choose(service, p->addresses, p->transport, now);
+
+	if (chosen < 0)
+		return refuse(ctx, chosen);
+
+	struct destination *d = find_destination(chosen);
+	struct counters *c = counters_of(cpu, chosen);
+
+	if (!d || !c)
+		return XDP_DROP;
 	c->connections++;
 	count_packet(c, p);
 	return forward(ctx, p, d);
@@ -102,7 +131,7 @@ static __always_inline int balance_once(struct xdp_md *ctx, const struct packet 
 			return continue_flow(ctx, p, slot, control, now, cpu);
 		if (exchange(&slot->control, control, PHASE_BUSY << 60) != control)
 			return -1;
-		forget(control, cpu);
+		forget(control);
 	}
 
 	/* Port 20 is FTP data, never scheduled (1.11). */
@@ -112,7 +141,7 @@ static __always_inline int balance_once(struct xdp_md *ctx, const struct packet 
 			slot->control = 0;
 		else if (s && p->protocol == IPPROTO_TCP && !(p->flags & TCP_RST) &&
 			 overflows(n, now))
-			return forward_hashed(ctx, p, s, n->hash, cpu);
+			return forward_hashed(ctx, p, service, n->hash, cpu);
 		return XDP_PASS;
 	}
 	if (p->fragment) {
@@ -125,37 +154,35 @@ static __always_inline int balance_once(struct xdp_md *ctx, const struct packet 
 		count_event(EVENT_CHECKSUM_OFFLOADED);
 		return XDP_DROP;
 	}
+	if (s->flags & SERVICE_ONE_PACKET && p->protocol == IPPROTO_UDP) {
+		if (slot)
+			slot->control = 0;
+		return forward_once(ctx, p, service, now, cpu);
+	}
 	if (!slot) {
 		__u32 room = find_room(n->bucket[0], n->bucket[1], now);
 
 		if (room >= NO_ROOM) {
 			mark_overflow(n, now);
-			return forward_hashed(ctx, p, s, n->hash, cpu);
+			return forward_hashed(ctx, p, service, n->hash, cpu);
 		}
 		slot = &n->bucket[room < SLOTS ? 0 : 1]->flow[room % SLOTS];
 		control = load(slot->control);
 		if (reluctance(control, now) == ~0ull)
 			return -1;
-		if (!claim(slot, control, now, cpu))
+		if (!claim(slot, control))
 			return -1;
 		if (control && !has_expired(control, now))
 			count_event(EVENT_EVICTED);
 	}
 
-	struct walk w;
+	int chosen = choose(service, p->addresses, p->transport, now);
 
-	round_robin(s, &w);
-	if (!w.found) {
+	if (chosen < 0) {
 		slot->control = 0;
-		if (w.unresolved) {
-			/* Not refused: the address is being resolved, the client tries again. */
-			count_event(EVENT_UNRESOLVED);
-			return XDP_DROP;
-		}
-		count_event(EVENT_NO_DESTINATION);
-		return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0);
+		return refuse(ctx, chosen);
 	}
-	return start_flow(ctx, p, n, slot, w.chosen, now, cpu);
+	return start_flow(ctx, p, n, slot, chosen, now, cpu);
 }
 
 /* `service`: what find_service() said. Not static, so that it is verified once. */
@@ -202,7 +229,7 @@ int trimaran(struct xdp_md *ctx)
 	struct destination *d = find_destination(destination_of(control));
 	struct counters *c = counters_of(bpf_get_smp_processor_id(), destination_of(control));
 
-	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, now, c))
+	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, now))
 		return balance(ctx, find_service(&p));
 	count_packet(c, &p);
 	return send_to(ctx, &p, d);
@@ -225,14 +252,14 @@ static long sweep_bucket(__u32 i, struct sweep *s)
 		if (!has_expired(control, now)) {
 			s->flows++;
 		} else if (exchange(&f->control, control, 0) == control) {
-			forget(control, sweeper);
+			forget(control);
 			s->expired++;
 		}
 	}
 	return 0;
 }
 
-/* Clears expired entries. It counts as a CPU of its own, for it may be interrupted by packets. */
+/* Clears expired entries. */
 SEC("syscall")
 int sweep(struct sweep *s)
 {

@@ -36,8 +36,8 @@ def director(loaded: Loaded) -> Director:
     """A director with empty tables (loading the program anew for each test takes too long)."""
     tables = loaded.tables
     XdpDataplane(loaded).apply([])
-    for memory in (tables.flows, tables.destinations, tables.counters, tables.ledger):
-        memory[...] = 0
+    for name in ("flows", "destinations", "counters", "loads", "ledger"):
+        getattr(tables, name)[...] = 0
     tables.events["count"] = 0
     set_lifetimes(tables, Timeouts())
     return Director(XdpDataplane(loaded))

@@ -25,7 +25,7 @@ def tiny() -> Iterator[Loaded]:
 @pytest.fixture
 def director(tiny: Loaded) -> Director:
     XdpDataplane(tiny).apply([])
-    for memory in (tiny.tables.flows, tiny.tables.destinations, tiny.tables.counters):
+    for memory in (tiny.tables.flows, tiny.tables.destinations, tiny.tables.loads):
         memory[...] = 0
     return Director(XdpDataplane(tiny))
 
@@ -126,8 +126,8 @@ def test_a_change_whose_list_finds_no_place_is_taken_back(
 ) -> None:
     director.plane.apply([http(101)])
     with monkeypatch.context() as patch:
-        patch.setattr(director.plane._editor._extents, "_free", [])
-        patch.setattr(director.plane._editor._extents, "_released", [])
+        patch.setattr(director.plane._editor._lists._members, "_free", [])
+        patch.setattr(director.plane._editor._lists._members, "_released", [])
         desired = [http(101, 102), Service(DNS, Settings("rr"), http(103).destinations)]
         assert [line.split(" left out")[0] for line in director.plane.apply(desired)] == [
             f"{HTTP}: change",
@@ -135,6 +135,6 @@ def test_a_change_whose_list_finds_no_place_is_taken_back(
         ]
     assert served(director) == {101}
     assert [view.key for view in director.plane.services()] == [HTTP]
-    director.plane._editor._extents.release(1, 20)
+    director.plane._editor._lists._members.release(1, 20)
     assert len(director.plane.apply(desired)) == 3
     assert served(director) == {101, 102}

@@ -176,7 +176,7 @@ def test_dr_walk_through(director: Director) -> None:
 @pytest.mark.parametrize(
     "service",
     [
-        Service(HTTP, Settings("wlc")),
+        Service(HTTP, Settings("none")),
         Service(HTTP, Settings("rr"), (Destination(server(101), 1, Forwarding.TUNNEL),)),
     ],
 )

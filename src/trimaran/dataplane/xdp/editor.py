@@ -1,40 +1,47 @@
 """Services and destinations in the program's tables, and how they are changed.
 
-A service's list of members is written anew beside the old one and switched to by one store, so
-that a packet sees all of a change or nothing. The record of a removed destination stays for as
-long as connections refer to it (IPVS's trash, ipvs-semantics 1.8): added again, it gets them
+A packet sees all of a change or nothing (see `lists`). The record of a removed destination stays
+for as long as connections refer to it (IPVS's trash, ipvs-semantics 1.8): added again, it gets them
 and its counters back. When room is short, records that no connection refers to go at once.
 What finds no room even so, or cannot be done, is left out; everything else is applied.
 """
 
 import math
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
 import numpy as np
 
-from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
+from trimaran.dataplane.base import (
+    Destination,
+    SchedulerFlag,
+    Service,
+    Settings,
+)
 from trimaran.dataplane.difference import difference
 from trimaran.dataplane.steps import (
     AddDestination,
+    AddService,
     DeleteDestination,
     DeleteService,
     EditDestination,
+    EditService,
     Step,
 )
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.extents import Extents
-from trimaran.dataplane.xdp.layout import DestinationFlag
-from trimaran.dataplane.xdp.tables import Records, Tables, pack_rotation, unpack_rotation
+from trimaran.dataplane.xdp.layout import DestinationFlag, Scheduler
+from trimaran.dataplane.xdp.lists import Lists
+from trimaran.dataplane.xdp.tables import Records, Tables
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 TRASH_PERIOD: Final = 120 * SECOND
-SCHEDULERS: Final = ("rr",)
+SCHEDULERS: Final = tuple(scheduler.name.lower() for scheduler in Scheduler)
+_ONE_PACKET: Final = 4
+_OVERLOADED: Final = 1 << 63
 _NO_SERVICE: Final = 0xFFFFFFFF
 
 
@@ -66,15 +73,31 @@ def server_key(tables: Tables, destination: int) -> ServerKey:
 
 def read_destination(tables: Tables, destination: int) -> Destination:
     """A destination's record as what was desired."""
-    weight = int(tables.destinations["weight"][destination])
-    return Destination(server_key(tables, destination), weight, Forwarding.DIRECT_ROUTING)
+    return Destination(
+        server_key(tables, destination),
+        int(tables.destinations["weight"][destination]),
+        Forwarding.DIRECT_ROUTING,
+        int(tables.loads["upper"][destination]),
+        int(tables.loads["lower"][destination]),
+    )
+
+
+def read_settings(tables: Tables, service: int) -> Settings:
+    """A service's settings."""
+    record = tables.services[service]
+    flags = int(record["flags"])
+    return Settings(
+        SCHEDULERS[int(record["scheduler"])],
+        SchedulerFlag(flags & ~_ONE_PACKET),
+        one_packet=bool(flags & _ONE_PACKET),
+    )
 
 
 def read_service(tables: Tables, service: int) -> Service:
     """A service's record as what was desired, its destinations in list order."""
     order = tables.order(service)
     destinations = tuple(read_destination(tables, destination) for destination in order)
-    return Service(service_key(tables, service), Settings(SCHEDULERS[0]), destinations)
+    return Service(service_key(tables, service), read_settings(tables, service), destinations)
 
 
 def _protocol(number: int) -> Protocol:
@@ -98,10 +121,7 @@ class Editor:
         for destination in np.flatnonzero(tables.destinations["flags"]).tolist():
             self._destinations[self._identity(destination)] = destination
             self._recall_way(destination)
-        self._extents = Extents(
-            len(tables.members),
-            (unpack_rotation(int(tables.services["rotation"][s]))[:2] for s in self.services()),
-        )
+        self._lists = Lists(tables, self.services())
         self._repair_index()
 
     def _identity(self, destination: int) -> tuple[ServiceKey, ServerKey]:
@@ -198,10 +218,13 @@ class Editor:
         before = [] if new else self._tables.order(service)
         taken: list[Step] = []
         added: list[int] = []
-        weights: dict[int, int] = {}
+        edited: dict[int, Destination] = {}
         gone: set[int] = set()
+        settings: Settings | None = None
         for step in changes:
             match step:
+                case AddService() | EditService():
+                    settings = step.settings
                 case AddDestination(_, destination):
                     record = self._add_destination(service, key, destination)
                     if record is None:
@@ -210,19 +233,18 @@ class Editor:
                         continue
                     added.insert(0, record)
                 case EditDestination(_, destination):
-                    weights[self._destinations[key, destination.key]] = destination.weight
+                    edited[self._destinations[key, destination.key]] = destination
                 case DeleteDestination(_, server):
                     gone.add(self._destinations[key, server])
             taken.append(step)
-        first = self._stretch(len(before) + len(added) - len(gone))
-        if first is None:
+        for record, destination in edited.items():
+            self._set_parameters(record, destination)
+        fresh = settings is not None and self._set_settings(service, settings)
+        if not self._lists.write(service, added + before, gone, fresh=new or fresh):
             self._take_back(key, service if new else None, added)
             in_use = len(self._tables.members)
             self._leave_out(f"{key}: change", "list of real servers", in_use)
             return []
-        for record, weight in weights.items():
-            self._tables.destinations["weight"][record] = weight
-        self._switch(service, first, before, added + before, gone)
         for record in gone:
             self._set_flags(record, clear=DestinationFlag.CONFIGURED)
         if new:
@@ -230,6 +252,38 @@ class Editor:
             self._tables.live["services"] = len(self._services)
             libbpf.update(self._tables.service_ids, _index_key(key), service.to_bytes(4, "little"))
         return taken
+
+    def _set_settings(self, service: int, settings: Settings) -> bool:
+        """True if the scheduler is another one now."""
+        record = self._tables.services[service]
+        scheduler = SCHEDULERS.index(settings.scheduler)
+        record["flags"] = settings.flags | (_ONE_PACKET if settings.one_packet else 0)
+        changed = bool(record["scheduler"] != scheduler)
+        record["scheduler"] = scheduler
+        return changed
+
+    def _set_parameters(self, record: int, destination: Destination) -> None:
+        """Weight and thresholds, and what follows from them (ipvs-semantics 2.2, 2.14)."""
+        tables = self._tables
+        tables.destinations["weight"][record] = destination.weight
+        if destination.weight:
+            tables.ledger["share"][record] = destination.weight
+        upper, lower = destination.upper_threshold, destination.lower_threshold
+        load = tables.loads[record]
+        if (load["upper"], load["lower"]) == (upper, lower):
+            return
+        load["upper"], load["lower"] = upper, lower
+        active, inactive = (int(counts[record]) for counts in tables.connections())
+        total = active + inactive
+        if upper and total >= upper:
+            self._mark_overloaded(record, overloaded=True)
+        elif not upper or total < (lower or upper - (upper >> 2)):
+            self._mark_overloaded(record, overloaded=False)
+
+    def _mark_overloaded(self, record: int, *, overloaded: bool) -> None:
+        """By a single byte's store, so that the counts beside it, which packets change, stay."""
+        byte = self._tables.load_bytes[record, 7:8]
+        byte[0] = byte[0] | 0x80 if overloaded else byte[0] & 0x7F
 
     def _take_back(self, key: ServiceKey, new: int | None, added: Sequence[int]) -> None:
         """Undoes the adding of destinations, and of their service if that is `new`."""
@@ -240,45 +294,6 @@ class Editor:
         if new is not None:
             del self._services[key]
 
-    def _stretch(self, length: int) -> int | None:
-        """Where a list of members can be written; None: nowhere."""
-        if not length:
-            return 0
-        with suppress(DataplaneError):
-            return self._extents.take(length)
-        libbpf.wait_for_packets()
-        self._extents.settle()
-        with suppress(DataplaneError):
-            return self._extents.take(length)
-        return None
-
-    def _switch(
-        self,
-        service: int,
-        first: int,
-        before: Sequence[int],
-        combined: Sequence[int],
-        gone: Collection[int],
-    ) -> None:
-        """Writes the new list at `first` and switches to it. The cursor stays at the destination
-        that it is at, or moves to its nearest predecessor that stays."""
-        after = [destination for destination in combined if destination not in gone]
-        for place, destination in enumerate(after, start=first):
-            self._tables.members[place] = (
-                destination,
-                self._tables.destinations["weight"][destination],
-            )
-        old = int(self._tables.services["rotation"][service])
-        old_first, old_length, old_cursor = unpack_rotation(old)
-        cursor = 0
-        if old_cursor:
-            at = len(combined) - len(before) + old_cursor - 1
-            while at >= 0 and combined[at] in gone:
-                at -= 1
-            cursor = after.index(combined[at]) + 1 if at >= 0 else 0
-        self._tables.services["rotation"][service] = pack_rotation(first, len(after), cursor)
-        self._extents.release(old_first, old_length)
-
     def _add_service(self, key: ServiceKey) -> int | None:
         unused = np.flatnonzero(self._tables.services["configured"] == 0)
         taken = set(self._services.values())
@@ -286,7 +301,9 @@ class Editor:
         if service is None:
             return None
         record = self._tables.services[service]
-        record["rotation"] = 0
+        record["list"] = 0
+        record["turn"] = 0
+        record["flags"] = 0
         record["address"] = int(key.address)
         record["port"] = key.port
         record["protocol"] = key.protocol.number
@@ -302,7 +319,7 @@ class Editor:
         libbpf.delete(tables.service_ids, _index_key(key))
         tables.live["services"] = len(self._services)
         tables.services["configured"][service] = 0
-        self._extents.release(*unpack_rotation(int(tables.services["rotation"][service]))[:2])
+        self._lists.release(service)
         # What it counted stays in the total; a service made anew counts from zero.
         members = np.flatnonzero(
             (tables.destinations["flags"] != 0) & (tables.destinations["service"] == service)
@@ -329,11 +346,13 @@ class Editor:
             if number is None:
                 return None
             tables.ledger[number] = np.zeros((), dtype=tables.ledger.dtype)
+            tables.loads[number] = np.zeros((), dtype=tables.loads.dtype)
             tables.ledger["base"][number] = tables.counted()[number]
         elif tables.destinations["service"][number] != service:
             tables.ledger["base"][number] = tables.counted()[number]
         tables.destinations["service"][number] = service
-        tables.destinations["weight"][number] = destination.weight
+        tables.ledger["share"][number] = 0  # also of one that comes back
+        self._set_parameters(number, destination)
         self._idle_since.pop(number, None)
         self._resolve(number)
         self._set_flags(number, put=DestinationFlag.CONFIGURED)
@@ -421,7 +440,7 @@ class Editor:
 
         `now` in nanoseconds. Lists that were released before are free from now on, too.
         """
-        self._extents.settle()
+        self._lists.settle()
         tables = self._tables
         active, inactive = tables.connections()
         for destination in list(self._destinations.values()):
@@ -452,15 +471,15 @@ def _unsupported(service: Service) -> str | None:
     """Why the service cannot be served, if so."""
     reason = None
     if service.settings.scheduler not in SCHEDULERS:
-        reason = f"schedule by {service.settings.scheduler} yet (it can by {', '.join(SCHEDULERS)})"
+        reason = f"schedule by {service.settings.scheduler} (it can by {', '.join(SCHEDULERS)})"
     elif service.key.mark:
         reason = "serve firewall marks (IPVS can)"
     elif service.key.address.version == 6:
         reason = "serve IPv6 yet"
     elif service.key.protocol is Protocol.SCTP:
         reason = "serve SCTP yet"
-    elif service.settings != Settings(service.settings.scheduler):
-        reason = "do persistence, one-packet scheduling or scheduler flags yet"
+    elif service.settings.persistence or service.settings.persistence_engine:
+        reason = "do persistence yet"
     if reason is not None:
         return f"{service.key}: left out: the XDP dataplane cannot {reason}"
     for destination in service.destinations:

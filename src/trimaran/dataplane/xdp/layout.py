@@ -22,7 +22,9 @@ HELD_SLOTS: Final = 16
 INTERFACES: Final = 1024
 TICKS_PER_SECOND: Final = 16
 PHASE_LIVE: Final = 2
-CURSOR_BITS: Final = 20
+PLACE_BITS: Final = 20
+NO_TABLE: Final = 0xFFFFFFFF
+ROW_SLOTS: Final = 16
 
 
 class DestinationFlag(IntFlag):
@@ -33,6 +35,25 @@ class DestinationFlag(IntFlag):
     REACHABLE = 4
     LOCAL = 8
     USED = 128
+
+
+class Scheduler(IntEnum):
+    """How a service chooses, in the order of `enum scheduler`; names are IPVS's."""
+
+    RR = 0
+    WRR = 1
+    LC = 2
+    WLC = 3
+    SED = 4
+    NQ = 5
+    FO = 6
+    OVF = 7
+    SH = 8
+    DH = 9
+    MH = 10
+    LBLC = 11
+    LBLCR = 12
+    TWOS = 13
 
 
 class Event(IntEnum):
@@ -72,17 +93,25 @@ FLOW_FIELDS: Final = np.dtype(
 
 SERVICE: Final = np.dtype(
     [
-        ("rotation", "<u8"),
+        ("list", "<u8"),
+        ("turn", "<u8"),
         ("address", ">u4"),
         ("port", ">u2"),
         ("protocol", "u1"),
         ("configured", "u1"),
         ("scheduler", "<u4"),
-        ("reserved", "<u4", (11,)),
+        ("flags", "<u4"),
+        ("reserved", "<u4", (8,)),
     ]
 )
 
-MEMBER: Final = np.dtype([("destination", "<u4"), ("weight", "<u4")])
+LIST_HEAD: Final = np.dtype([("turn", "<u8"), ("divisor", "<u4"), ("table", "<u4")])
+
+MEMBER: Final = np.dtype(
+    [("destination", "<u4"), ("weight", "<u4"), ("stamp", "<u4"), ("reserved", "<u4")]
+)
+
+ROW: Final = np.dtype([("place", "<u2", (ROW_SLOTS,))])
 
 DESTINATION: Final = np.dtype(
     [
@@ -109,11 +138,11 @@ COUNTERS: Final = np.dtype(
         ("connections", "<u8"),
         ("packets", "<u8"),
         ("bytes", "<u8"),
-        ("active", "<u8"),
-        ("total", "<u8"),
-        ("reserved", "<u8", (3,)),
+        ("reserved", "<u8"),
     ]
 )
+
+LOAD: Final = np.dtype([("connections", "<u8"), ("upper", "<u4"), ("lower", "<u4")])
 
 EVENTS: Final = np.dtype([("count", "<u8", (16,))])
 
@@ -145,7 +174,7 @@ LIVE: Final = np.dtype(
 )
 
 LEDGER: Final = np.dtype(
-    [("base", "<i8", (5,)), ("last", "<i8", (5,)), ("average", "<i8", (5,)), ("reserved", "<i8")]
+    [("base", "<i8", (5,)), ("last", "<i8", (5,)), ("average", "<i8", (5,)), ("share", "<i8")]
 )
 
 SWEEP: Final = np.dtype(
@@ -159,9 +188,12 @@ ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
 _STRUCTS: Final = {
     "flow": FLOW,
     "service": SERVICE,
+    "list_head": LIST_HEAD,
     "member": MEMBER,
+    "row": ROW,
     "destination": DESTINATION,
     "counters": COUNTERS,
+    "load": LOAD,
     "events": EVENTS,
     "interface": INTERFACE,
     "live": LIVE,
@@ -190,8 +222,13 @@ class Capacity:
 
     @property
     def members(self) -> int:
-        """Room for every list twice, and for holes."""
-        return 4 * self.destinations
+        """Room for every list and its head twice, and for holes."""
+        return 4 * self.destinations + 2 * self.services
+
+    @property
+    def rows(self) -> int:
+        """Room for the hash tables of a thousand mh services, or of all sh services."""
+        return 1 << 18
 
     @property
     def bytes(self) -> int:

@@ -145,7 +145,9 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         "services": capacity.services,
         "members": capacity.members,
         "destinations": capacity.destinations,
-        "counters": (cpus + 1) * capacity.destinations,  # the sweep counts as one more CPU
+        "slots": capacity.rows,
+        "counters": cpus * capacity.destinations,
+        "loads": capacity.destinations,
         "events": cpus,
         "ledger": capacity.destinations + capacity.services + 1,
         SERVICE_IDS: capacity.services,
@@ -170,7 +172,6 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
     put("eviction_rank", bytes(ranks.get(TcpState(s), 0) for s in TcpState))
     put("bucket_mask", (capacity.buckets - 1).to_bytes(4, "little"))
     put("capacity", capacity.destinations.to_bytes(4, "little"))
-    put("sweeper", cpus.to_bytes(4, "little"))
 
 
 def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:

@@ -16,8 +16,10 @@ _MAPPED: Final = {
     "flows": layout.FLOW,
     "services": layout.SERVICE,
     "members": layout.MEMBER,
+    "slots": layout.ROW,
     "destinations": layout.DESTINATION,
     "counters": layout.COUNTERS,
+    "loads": layout.LOAD,
     "events": layout.EVENTS,
     "ledger": layout.LEDGER,
 }
@@ -37,7 +39,11 @@ class Tables:
         self.flows = mapped["flows"]
         self.services = mapped["services"]
         self.members = mapped["members"]
+        self.heads = self.members.view(layout.LIST_HEAD)
+        self.slots = mapped["slots"]["place"].reshape(-1)
         self.destinations = mapped["destinations"]
+        self.loads = mapped["loads"]
+        self.load_bytes = self.loads.view("u1").reshape(-1, self.loads.itemsize)
         self.ledger = mapped["ledger"]
         self.events = mapped["events"]
         self.counters = mapped["counters"].reshape(-1, len(self.destinations))
@@ -77,15 +83,14 @@ class Tables:
 
     def connections(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """ActiveConn and InActConn of every destination."""
-        active = self.counters["active"].sum(axis=0, dtype=np.uint64).astype(np.int64)
-        total = self.counters["total"].sum(axis=0, dtype=np.uint64).astype(np.int64)
-        active = np.maximum(active, 0)
+        now = self.loads["connections"].astype(np.int64)
+        active, total = now & 0xFFFFFFFF, now >> 32 & 0x7FFFFFFF
         return active, np.maximum(total - active, 0)
 
     def order(self, service: int) -> list[int]:
         """The destinations of a service in list order, newest first."""
-        first, length, _ = unpack_rotation(int(self.services["rotation"][service]))
-        return [int(d) for d in self.members["destination"][first : first + length]]
+        place, length, _ = unpack_list(int(self.services["list"][service]))
+        return [int(d) for d in self.members["destination"][place + 1 : place + 1 + length]]
 
     def event_totals(self) -> dict[layout.Event, int]:
         """How often each event happened since the maps were made."""
@@ -93,14 +98,15 @@ class Tables:
         return {event: int(sums[event]) for event in layout.Event}
 
 
-def unpack_rotation(word: int) -> tuple[int, int, int]:
-    """First member, number of members, cursor."""
-    field = (1 << layout.CURSOR_BITS) - 1
-    return word >> 2 * layout.CURSOR_BITS, word >> layout.CURSOR_BITS & field, word & field
+def unpack_list(word: int) -> tuple[int, int, int]:
+    """Where the head is, how many members follow it, and the generation."""
+    field = (1 << layout.PLACE_BITS) - 1
+    return word >> 2 * layout.PLACE_BITS, word >> layout.PLACE_BITS & field, word & field
 
 
-def pack_rotation(first: int, length: int, cursor: int) -> int:
-    return first << 2 * layout.CURSOR_BITS | length << layout.CURSOR_BITS | cursor
+def pack_list(head: int, length: int, generation: int) -> int:
+    field = (1 << layout.PLACE_BITS) - 1
+    return head << 2 * layout.PLACE_BITS | length << layout.PLACE_BITS | generation & field
 
 
 def native(address: IPv4Address) -> int:

@@ -12,14 +12,13 @@ from trimaran.dataplane.base import (
     DataplaneError,
     DestinationView,
     ServiceView,
-    Settings,
     SyncDaemon,
     Timeouts,
 )
 from trimaran.dataplane.xdp import layout
 from trimaran.dataplane.xdp.editor import (
-    SCHEDULERS,
     read_destination,
+    read_settings,
     server_key,
     service_key,
 )
@@ -66,7 +65,7 @@ class XdpView:
             views.append(
                 ServiceView(
                     service_key(tables, service),
-                    Settings(SCHEDULERS[int(tables.services["scheduler"][service])]),
+                    read_settings(tables, service),
                     destinations,
                     as_counters(rows[row]),
                     as_counters(rates[row]),

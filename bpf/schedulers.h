@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* The schedulers of IPVS, each in its exact choice and order (ipvs-semantics 2). */
+#pragma once
+#include "hashing.h"
+#include "services.h"
+
+/* One after another from `next` on, all the way round: rr, and the first step of a hash. */
+static long walk_step(__u32 i, struct choice *c)
+{
+	__u32 place = c->next < length_of(c) ? c->next : 0;
+	struct member *m = member_at(c, place);
+
+	c->next = place + 1;
+	if (!m || !selectable(c, m))
+		return 0;
+	take(c, m, place);
+	return 1;
+}
+
+static __always_inline void walk(struct choice *c, __u32 start)
+{
+	c->next = start;
+	bpf_loop(length_of(c), walk_step, c, 0);
+}
+
+/* The next selectable member after the last chosen (2.4). */
+static __always_inline int round_robin(struct service *s, struct choice *c)
+{
+	walk(c, cursor_of(turn_of(c)));
+	return !c->found || remember(s, c, c->place + 1, 0);
+}
+
+/* The first from `next` on that weighs `level` or more. */
+static long wrr_step(__u32 i, struct choice *c)
+{
+	__u32 place = c->next++;
+	struct member *m = member_at(c, place);
+
+	if (!m || m->weight < c->level || !selectable(c, m))
+		return 0;
+	take(c, m, place);
+	return 1;
+}
+
+/* The greatest weight of all, and of those selectable. */
+static long wrr_survey(__u32 i, struct choice *c)
+{
+	struct member *m = member_at(c, i);
+
+	if (!m)
+		return 1;
+	if (m->weight > c->cost)
+		c->cost = m->weight;
+	if (m->weight > c->weight && selectable(c, m))
+		c->weight = m->weight;
+	return 0;
+}
+
+/* Weighted round robin (2.5): passes over the list, each for a lower weight than the one before.
+ * Passes that cannot find anybody are left out. */
+static __always_inline int weighted_round_robin(struct service *s, struct choice *c)
+{
+	struct list_head *head = head_of(c);
+	__u64 turn = turn_of(c);
+	__u32 length = length_of(c), cursor = cursor_of(turn), divisor, highest;
+
+	if (!head || !head->divisor)
+		return 1;
+	divisor = head->divisor;
+	c->level = turn;
+	c->next = cursor;
+	if (c->level)
+		bpf_loop(length > cursor ? length - cursor : 0, wrr_step, c, 0);
+	if (!c->found) {
+		bpf_loop(length, wrr_survey, c, 0);
+		if (c->cost < divisor)
+			return 1;	/* all weights are 0 */
+		highest = c->cost - (divisor - 1);
+		if (!c->weight) {
+			/* Nobody: where the kernel's search would have stopped. */
+			if (cursor && c->level <= divisor)
+				return remember(s, c, cursor, 1);
+			return remember(s, c, 0, highest);
+		}
+		c->level = c->level > divisor ? c->level - divisor : highest;
+		if (c->level > c->weight)
+			c->level -= (c->level - c->weight + divisor - 1) / divisor * divisor;
+		c->next = 0;
+		bpf_loop(length, wrr_step, c, 0);
+	}
+	return !c->found || remember(s, c, c->place + 1, c->level);
+}
+
+static __always_inline __u64 overhead(__u64 connections)
+{
+	return 256ull * active_in(connections) + total_in(connections);
+}
+
+/* Is a member better than the best so far? Ties go to the earlier one. */
+static long weigh_step(__u32 i, struct choice *c)
+{
+	struct member *m = member_at(c, i);
+	struct load *l;
+	__u64 now, cost;
+	__u32 weight;
+
+	if (!m)
+		return 1;
+	l = selectable(c, m);
+	if (!l)
+		return 0;
+	now = load(l->connections);
+	weight = m->weight;
+	switch (c->scheduler) {
+	case SCHEDULER_SED:
+	case SCHEDULER_NQ:
+		if (c->scheduler == SCHEDULER_NQ && !active_in(now)) {
+			take(c, m, i);
+			return 1;
+		}
+		cost = active_in(now) + 1ull;
+		break;
+	case SCHEDULER_FO:
+	case SCHEDULER_OVF:
+		if (c->scheduler == SCHEDULER_OVF && active_in(now) > weight)
+			return 0;
+		cost = 1;
+		break;
+	case SCHEDULER_LC:
+		weight = 1;
+	default:	/* wlc, and what falls back on it */
+		cost = overhead(now);
+	}
+	if (c->found && c->cost * weight <= cost * c->weight)
+		return 0;
+	c->cost = cost;
+	c->weight = weight;
+	take(c, m, i);
+	return 0;
+}
+
+/* The least loaded: lc, wlc, sed, nq, fo and ovf (2.6 to 2.9). */
+static __always_inline void least_loaded(struct choice *c)
+{
+	bpf_loop(length_of(c), weigh_step, c, 0);
+}
+
+/* The member in a slot of the service's table, if it is selectable. */
+static __always_inline int take_slot(struct choice *c, __u32 slot)
+{
+	struct list_head *head = head_of(c);
+	struct member *m;
+	struct row *row;
+	__u32 index, place;
+
+	if (!head || head->table == NO_TABLE)
+		return 0;
+	index = head->table + slot / ROW_SLOTS;
+	row = bpf_map_lookup_elem(&slots, &index);
+	if (!row)
+		return 0;
+	place = row->place[slot % ROW_SLOTS];
+	m = member_at(c, place);
+	if (!m || !selectable(c, m))
+		return 0;
+	take(c, m, place);
+	return 1;
+}
+
+static long fallback_step(__u32 i, struct choice *c)
+{
+	__u32 slot;
+
+	if (c->scheduler == SCHEDULER_SH)
+		slot = (c->next + (i + c->next) % BUCKETS) % BUCKETS;
+	else
+		slot = maglev_hash(c->hash_input, (i + c->next) % MAGLEV_SLOTS) % MAGLEV_SLOTS;
+	return take_slot(c, slot);
+}
+
+/* sh, dh and mh (2.10, 2.11, 2.14). */
+static __always_inline void by_table(struct choice *c)
+{
+	int maglev = c->scheduler == SCHEDULER_MH;
+	__u32 slot = maglev ? maglev_hash(c->hash_input, 0) % MAGLEV_SLOTS : bucket(c->hash_input);
+
+	if (take_slot(c, slot) || !(c->flags & SERVICE_FALLBACK) ||
+	    c->scheduler == SCHEDULER_DH)
+		return;
+	c->next = slot;
+	bpf_loop(maglev ? MAGLEV_SLOTS : BUCKETS, fallback_step, c, 0);
+}
+
+/* Is there a server with room to spare? */
+static long spare_step(__u32 i, struct choice *c)
+{
+	struct member *m = member_at(c, i);
+	struct load *l = m ? load_of(m->destination) : 0;
+
+	if (l && 2ull * active_in(load(l->connections)) < m->weight) {
+		c->busy = 1;
+		return 1;
+	}
+	return 0;
+}
+
+/* Has this member more connections than its weight, while another has few? */
+static __always_inline int is_busy(struct choice *c, const struct member *m)
+{
+	struct load *l = load_of(m->destination);
+
+	if (!l || active_in(load(l->connections)) <= m->weight)
+		return 0;
+	bpf_loop(length_of(c), spare_step, c, 0);
+	return c->busy;
+}
+
+/* Locality-based least connections (2.12). A service has one virtual address here, so that the
+ * cache has one entry: the cursor. Overload does not count for it. */
+static __always_inline int locality(struct service *s, struct choice *c)
+{
+	__u32 cursor = cursor_of(turn_of(c));
+	struct member *m = cursor ? member_at(c, cursor - 1) : 0;
+	struct destination *d = m && m->weight ? find_destination(m->destination) : 0;
+
+	if (d && d->flags & (DESTINATION_RESOLVED | DESTINATION_LOCAL) && !is_busy(c, m)) {
+		take(c, m, cursor - 1);
+		return 1;
+	}
+	least_loaded(c);
+	return !c->found || remember(s, c, c->place + 1, 0);
+}
+
+/* The least loaded of the set, the newest first. */
+static long set_step(__u32 i, struct choice *c)
+{
+	struct member *m = member_at(c, i);
+	struct load *l;
+	__u64 now, cost;
+
+	if (!m)
+		return 1;
+	if (!m->stamp)
+		return 0;
+	if (c->members < 2)
+		c->members++;
+	if (m->stamp > c->level)
+		c->level = m->stamp;
+	l = selectable(c, m);
+	if (!l)
+		return 0;
+	now = load(l->connections);
+	cost = overhead(now);
+	if (c->found) {
+		__u64 best = c->cost * m->weight, this = cost * c->weight;
+
+		if (best < this || (best == this && c->stamp > m->stamp))
+			return 0;
+	}
+	c->cost = cost;
+	c->weight = m->weight;
+	c->stamp = m->stamp;
+	take(c, m, i);
+	return 0;
+}
+
+/* The most loaded of the set, for removal. */
+static long most_loaded_step(__u32 i, struct choice *c)
+{
+	struct member *m = member_at(c, i);
+	struct load *l;
+	__u64 now, cost;
+
+	if (!m)
+		return 1;
+	l = m->stamp && m->weight ? load_of(m->destination) : 0;
+	if (!l)
+		return 0;
+	now = load(l->connections);
+	cost = overhead(now);
+	if (c->busy) {
+		__u64 most = c->cost * m->weight, this = cost * c->weight;
+
+		if (most > this || (most == this && c->stamp > m->stamp))
+			return 0;
+	}
+	c->busy = 1;
+	c->cost = cost;
+	c->weight = m->weight;
+	c->stamp = m->stamp;
+	c->next = i;
+	return 0;
+}
+
+#define LBLCR_EXPIRATION (86400u * TICKS_PER_SECOND)
+
+/* The same with a set of servers, which grows under load and shrinks after a day (2.13). */
+static __always_inline int replicated_locality(struct service *s, struct choice *c, __u32 now)
+{
+	__u32 length = length_of(c), before = turn_of(c), changed = before, newest;
+	struct member *m;
+
+	bpf_loop(length, set_step, c, 0);
+	newest = c->level;
+	if (c->members > 1 && now - changed > LBLCR_EXPIRATION) {
+		bpf_loop(length, most_loaded_step, c, 0);
+		m = c->busy ? member_at(c, c->next) : 0;
+		if (m) {
+			m->stamp = 0;
+			changed = now;
+		}
+		c->busy = 0;
+	}
+	m = c->found ? member_at(c, c->place) : 0;
+	if (m && !is_busy(c, m))
+		return changed == before || remember(s, c, 0, changed);
+	c->found = 0;
+	least_loaded(c);
+	m = c->found ? member_at(c, c->place) : 0;
+	if (!m || m->stamp)
+		return 1;
+	m->stamp = newest + 1;
+	return remember(s, c, 0, now);
+}
+
+static long sum_step(__u32 i, struct choice *c)
+{
+	struct member *m = member_at(c, i);
+
+	if (m && selectable(c, m))
+		c->cost += m->weight;
+	return !m;
+}
+
+/* The member at which the weights so far reach `cost`. */
+static long draw_step(__u32 i, struct choice *c)
+{
+	struct member *m = member_at(c, i);
+
+	if (!m)
+		return 1;
+	if (!selectable(c, m))
+		return 0;
+	if (c->cost > m->weight) {
+		c->cost -= m->weight;
+		return 0;
+	}
+	c->weight = m->weight;
+	take(c, m, i);
+	return 1;
+}
+
+static __always_inline __u64 draw_up_to(__u64 most)
+{
+	return (((__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32()) >> 1) % (most + 1);
+}
+
+/* The better of two drawn at random (2.15). */
+static __always_inline void two_choices(struct choice *c)
+{
+	__u32 first, first_weight;
+	struct load *one, *two;
+	__u64 weights;
+
+	bpf_loop(length_of(c), sum_step, c, 0);
+	weights = c->cost;
+	if (!weights)
+		return;
+	c->cost = draw_up_to(weights);
+	bpf_loop(length_of(c), draw_step, c, 0);
+	first = c->chosen;
+	first_weight = c->weight;
+	c->cost = draw_up_to(weights);
+	bpf_loop(length_of(c), draw_step, c, 0);
+	one = load_of(first);
+	two = load_of(c->chosen);
+	if (one && two &&
+	    c->weight * overhead(load(one->connections)) <=
+		    first_weight * overhead(load(two->connections)))
+		c->chosen = first;
+}
+
+/* One attempt; false when another CPU chose meanwhile. */
+static __always_inline int choose_once(struct service *s, struct choice *c, __u64 addresses,
+				       __u64 transport, __u32 now)
+{
+	switch (c->scheduler) {
+	case SCHEDULER_RR:
+		return round_robin(s, c);
+	case SCHEDULER_WRR:
+		return weighted_round_robin(s, c);
+	case SCHEDULER_SH:
+	case SCHEDULER_MH:
+		c->hash_input = bpf_ntohl(addresses);
+		if (c->flags & SERVICE_HASH_PORT)
+			c->hash_input += bpf_ntohs(transport);
+		by_table(c);
+		return 1;
+	case SCHEDULER_DH:
+		c->hash_input = bpf_ntohl(addresses >> 32);
+		by_table(c);
+		return 1;
+	case SCHEDULER_LBLC:
+		return locality(s, c);
+	case SCHEDULER_LBLCR:
+		return replicated_locality(s, c, now);
+	case SCHEDULER_TWOS:
+		two_choices(c);
+		return 1;
+	default:
+		least_loaded(c);
+		return 1;
+	}
+}
+
+#define NOBODY -1
+#define UNRESOLVED -2	/* nobody, but somebody would be if its MAC address were known */
+
+/* The destination for a new connection of the service, or one of the above. Not static, so that
+ * it is verified once. */
+__noinline int choose(__u32 service, __u64 addresses, __u64 transport, __u32 now)
+{
+	struct service *s = bpf_map_lookup_elem(&services, &service);
+	struct choice c;
+
+	if (!s)
+		return NOBODY;
+	for (int i = 0; i < ATTEMPTS; i++) {
+		begin_choice(&c, s);
+		if (choose_once(s, &c, addresses, transport, now))
+			break;
+	}
+	return c.found ? (int)c.chosen : c.unresolved ? UNRESOLVED : NOBODY;
+}
+
+/* For flows that have no entry: the same flow always goes to the same member. */
+__noinline int choose_by_hash(__u32 service, __u32 hash)
+{
+	struct service *s = bpf_map_lookup_elem(&services, &service);
+	struct choice c;
+
+	if (!s)
+		return NOBODY;
+	begin_choice(&c, s);
+	walk(&c, (__u64)hash * length_of(&c) >> 32);
+	return c.found ? (int)c.chosen : NOBODY;
+}
