@@ -31,7 +31,8 @@ from trimaran.dataplane.steps import (
     Step,
 )
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.layout import DestinationFlag, Scheduler
+from trimaran.dataplane.xdp.layout import DestinationFlag
+from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
 from trimaran.dataplane.xdp.lists import Lists
 from trimaran.dataplane.xdp.tables import Records, Tables
 from trimaran.model.duration import SECOND
@@ -39,7 +40,6 @@ from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 TRASH_PERIOD: Final = 120 * SECOND
-SCHEDULERS: Final = tuple(scheduler.name.lower() for scheduler in Scheduler)
 _ONE_PACKET: Final = 4
 _OVERLOADED: Final = 1 << 63
 _NO_SERVICE: Final = 0xFFFFFFFF
@@ -177,13 +177,13 @@ class Editor:
         """Makes the services so, as far as there is room; a line for each step taken, and for
         each thing left out that was not left out before."""
         before = set(self._left_out)
-        unsupported = {service.key: _unsupported(service) for service in services}
-        wanted = [service for service in services if unsupported[service.key] is None]
+        cannot = {service.key: unsupported(service) for service in services}
+        wanted = [service for service in services if cannot[service.key] is None]
         steps = self._approach(wanted)
         if self._left_out and any(isinstance(s, DeleteService | DeleteDestination) for s in steps):
             # New comes before old: now that the old is gone there may be room for the rest.
             steps += self._approach(wanted)
-        self._left_out += [reason for reason in unsupported.values() if reason is not None]
+        self._left_out += [f"{key}: left out: {why}" for key, why in cannot.items() if why]
         return [str(step) for step in steps] + [s for s in self._left_out if s not in before]
 
     def _approach(self, services: Sequence[Service]) -> list[Step]:
@@ -465,27 +465,3 @@ def _index_key(key: ServiceKey) -> bytes:
     return (
         key.address.packed + key.port.to_bytes(2, "big") + key.protocol.number.to_bytes(1) + b"\0"
     )
-
-
-def _unsupported(service: Service) -> str | None:
-    """Why the service cannot be served, if so."""
-    reason = None
-    if service.settings.scheduler not in SCHEDULERS:
-        reason = f"schedule by {service.settings.scheduler} (it can by {', '.join(SCHEDULERS)})"
-    elif service.key.mark:
-        reason = "serve firewall marks (IPVS can)"
-    elif service.key.address.version == 6:
-        reason = "serve IPv6 yet"
-    elif service.key.protocol is Protocol.SCTP:
-        reason = "serve SCTP yet"
-    elif service.settings.persistence or service.settings.persistence_engine:
-        reason = "do persistence yet"
-    if reason is not None:
-        return f"{service.key}: left out: the XDP dataplane cannot {reason}"
-    for destination in service.destinations:
-        if destination.forwarding is not Forwarding.DIRECT_ROUTING:
-            return (
-                f"{service.key}: left out: server {destination.key}: the XDP dataplane cannot "
-                f"forward by {destination.forwarding.name} yet (it can by DIRECT_ROUTING)"
-            )
-    return None

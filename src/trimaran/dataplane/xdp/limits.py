@@ -1,0 +1,47 @@
+"""What the XDP dataplane cannot serve, and why. Pure: asked before a dataplane is chosen, too."""
+
+from typing import Final
+
+from trimaran.dataplane.base import Destination, Service
+from trimaran.model.service import Forwarding, Protocol
+
+SCHEDULERS: Final = (
+    *("rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"),
+    *("sh", "dh", "mh", "lblc", "lblcr", "twos"),
+)
+"""By their numbers in the program: `layout.Scheduler`."""
+
+
+def unsupported(service: Service) -> str | None:
+    """Why the service cannot be served, if so."""
+    reason = _of_service(service)
+    if reason is not None:
+        return f"the XDP dataplane cannot {reason}"
+    for destination in service.destinations:
+        reason = _of_destination(destination)
+        if reason is not None:
+            return f"server {destination.key}: the XDP dataplane cannot {reason}"
+    return None
+
+
+def _of_service(service: Service) -> str | None:
+    settings = service.settings
+    if settings.scheduler not in SCHEDULERS:
+        return f"schedule by {settings.scheduler} (it can by {', '.join(SCHEDULERS)})"
+    if service.key.mark:
+        return "serve firewall marks (IPVS can)"
+    if service.key.address.version == 6:
+        return "serve IPv6 yet"
+    if service.key.protocol is Protocol.SCTP:
+        return "serve SCTP yet"
+    if settings.persistence or settings.persistence_engine:
+        return "do persistence yet"
+    return None
+
+
+def _of_destination(destination: Destination) -> str | None:
+    if destination.forwarding is not Forwarding.DIRECT_ROUTING:
+        return f"forward by {destination.forwarding.name} yet (it can by DIRECT_ROUTING)"
+    if destination.key.address.version == 6:
+        return "serve IPv6 yet"
+    return None
