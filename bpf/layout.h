@@ -187,7 +187,7 @@ struct live {
 	__u32 services;			/* how many are configured */
 	__u32 icmp_per_second;
 	__u32 lifetime[STATES];		/* ticks that an entry lives after a packet */
-	__u64 reserved;
+	__u64 takeover;			/* until when (ticks), 0: not: see adopts() */
 	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */
 	struct interface interfaces[INTERFACES];
 };

@@ -14,6 +14,7 @@
 #define TCP_FIN 1
 #define TCP_SYN 2
 #define TCP_RST 4
+#define TCP_ACK 16
 #define TCP_EVENT_FLAGS 31	/* all that the state table looks at */
 #define IP_OFFSET_MASK 0x1fff
 #define IP_MORE_FRAGMENTS 0x2000

@@ -26,6 +26,17 @@ static __always_inline struct destination *find_destination(__u32 id)
 	return bpf_map_lookup_elem(&destinations, &id);
 }
 
+/* Is a TCP packet without an entry one of a connection that another director opened? So it is taken
+ * for a while after this one took addresses over, if the scheduler is a hash: then it leads to the
+ * same server here as there. */
+static __always_inline int adopts(const struct service *s, const struct packet *p, __u32 now)
+{
+	return live.takeover && (__s32)((__u32)live.takeover - now) > 0 &&
+	       p->protocol == IPPROTO_TCP && p->flags & TCP_ACK && !(p->flags & TCP_RST) &&
+	       (s->scheduler == SCHEDULER_MH || s->scheduler == SCHEDULER_SH ||
+		s->scheduler == SCHEDULER_DH);
+}
+
 /* What a scheduler looks at while it chooses a destination for a new connection. */
 struct choice {
 	__u64 list;		/* as it was when the choice began */

@@ -136,6 +136,8 @@ static __always_inline int balance_once(struct xdp_md *ctx, const struct packet 
 
 	/* Port 20 is FTP data, never scheduled (1.11). */
 	s = bpf_map_lookup_elem(&services, &service);
+	if (s && !slot && adopts(s, p, now))
+		starts = 1;
 	if (!s || !starts || (__u16)p->transport == bpf_htons(20)) {
 		if (slot)
 			slot->control = 0;

@@ -33,7 +33,7 @@ from trimaran.dataplane.steps import (
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
-from trimaran.dataplane.xdp.lists import Lists
+from trimaran.dataplane.xdp.lists import HASHING, Lists
 from trimaran.dataplane.xdp.tables import Records, Tables
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
@@ -41,7 +41,6 @@ from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 TRASH_PERIOD: Final = 120 * SECOND
 _ONE_PACKET: Final = 4
-_OVERLOADED: Final = 1 << 63
 _NO_SERVICE: Final = 0xFFFFFFFF
 
 
@@ -191,6 +190,7 @@ class Editor:
         self._left_out = []
         self._reclaimable = None
         actual = [read_service(self._tables, service) for service in self.services()]
+        desired = {service.key: service.destinations for service in services}
         touched: dict[ServiceKey, list[Step]] = {}
         for step in difference(services, actual):
             touched.setdefault(step.service, []).append(step)
@@ -200,7 +200,7 @@ class Editor:
                 self._delete_service(key)
                 taken += changes
             else:
-                taken += self._change_service(key, changes)
+                taken += self._change_service(key, changes, desired[key])
         return taken
 
     def _leave_out(self, what: str, lacking: str, in_use: int) -> None:
@@ -208,7 +208,9 @@ class Editor:
             f"{what} left out: no room for another {lacking} in the XDP dataplane ({in_use} in use)"
         )
 
-    def _change_service(self, key: ServiceKey, changes: Sequence[Step]) -> list[Step]:
+    def _change_service(
+        self, key: ServiceKey, changes: Sequence[Step], desired: Sequence[Destination]
+    ) -> list[Step]:
         """Takes the steps that there is room for; which."""
         new = key not in self._services
         service = self._add_service(key) if new else self._services[key]
@@ -240,7 +242,13 @@ class Editor:
         for record, destination in edited.items():
             self._set_parameters(record, destination)
         fresh = settings is not None and self._set_settings(service, settings)
-        if not self._lists.write(service, added + before, gone, fresh=new or fresh):
+        combined = added + before
+        if self._tables.services["scheduler"][service] in HASHING:
+            # Directors of one configuration shall have one table, whatever came when.
+            rank = {destination.key: place for place, destination in enumerate(desired)}
+            keys = {record: server_key(self._tables, record) for record in combined}
+            combined.sort(key=lambda record: rank.get(keys[record], -1), reverse=True)
+        if not self._lists.write(service, combined, gone, fresh=new or fresh):
             self._take_back(key, service if new else None, added)
             in_use = len(self._tables.members)
             self._leave_out(f"{key}: change", "list of real servers", in_use)

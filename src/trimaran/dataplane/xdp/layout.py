@@ -166,7 +166,7 @@ LIVE: Final = np.dtype(
         ("services", "<u4"),
         ("icmp_per_second", "<u4"),
         ("lifetime", "<u4", (STATES,)),
-        ("reserved", "<u8"),
+        ("takeover", "<u8"),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
         ("held", "<u4", (HELD_BUCKETS, HELD_SLOTS)),
         ("interfaces", INTERFACE, (INTERFACES,)),

@@ -7,6 +7,7 @@ looks up in, and switched to by one store: a packet sees all of a change or noth
 import math
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from typing import Final
 
 from trimaran.dataplane import buckets
 from trimaran.dataplane.base import DataplaneError
@@ -15,7 +16,8 @@ from trimaran.dataplane.xdp.extents import Extents
 from trimaran.dataplane.xdp.layout import NO_TABLE, PLACE_BITS, ROW_SLOTS, Scheduler
 from trimaran.dataplane.xdp.tables import Tables, pack_list, unpack_list
 
-_HASHING = (Scheduler.SH, Scheduler.DH, Scheduler.MH)
+HASHING: Final = (Scheduler.SH, Scheduler.DH, Scheduler.MH)
+"""Whose choice is a function of the client and of the list alone."""
 
 
 class Lists:
@@ -190,8 +192,3 @@ def _wrr_level(level: int, highest: int, divisor: int) -> int:
     if level > most or level == 0:
         return most
     return level // divisor * divisor + 1 if divisor > 1 else level
-
-
-def table_depends_on_order(scheduler: int) -> bool:
-    """Whether the scheduler's choice is a function of the client and the list alone."""
-    return scheduler in _HASHING

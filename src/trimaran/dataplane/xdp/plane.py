@@ -29,6 +29,7 @@ class XdpDataplane(XdpView):
         self._indices: dict[str, int] = {}
         self._number = libbpf.program_info(self.program).id
         self._missing_checksums = self.events()[Event.CHECKSUM_OFFLOADED]
+        self._sweep()  # which also sets the clock that everything here reads
 
     @classmethod
     def open(  # type: ignore[override]
