@@ -7,8 +7,9 @@ import click
 
 _COMMANDS = {
     "check": ("trimaran.cli.check", "check"),
-    "ipvsadm": ("trimaran.cli.ipvsadm", "ipvsadm"),
+    "ipvsadm": ("trimaran.cli.ipvsadm.command", "ipvsadm"),
     "lab": ("trimaran.cli.lab", "lab"),
+    "plan": ("trimaran.cli.plan", "plan"),
     "run": ("trimaran.cli.run", "run"),
     "status": ("trimaran.cli.status", "status"),
 }

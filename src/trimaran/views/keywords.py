@@ -6,15 +6,15 @@ python -m trimaran.views.keywords > docs/configuration.md
 from collections.abc import Iterator
 from typing import Any
 
-from trimaran.conf import table
 from trimaran.conf.schema import Block, Entries, Keyword
+from trimaran.conf.table import FILE
 from trimaran.conf.values import Seconds, seconds
 
 _HEAD = """\
 # Configuration
 
 trimaran reads keepalived.conf. This page lists what of the language it supports; it is made
-from the table that the reader itself uses (`src/trimaran/conf/table.py`). Any other keyword of
+from the table that the reader itself uses (`src/trimaran/conf/table/`). Any other keyword of
 keepalived is refused by name, never silently ignored. `trimaran check FILE` tells.
 
 A line is a keyword and its arguments, divided by blanks; `{` and `}` enclose a block; `"..."`
@@ -25,7 +25,7 @@ Times are decimal seconds.
 
 def reference() -> str:
     """The whole page, in Markdown."""
-    return "\n".join([_HEAD, *_block(table.FILE, "Top level")]) + "\n"
+    return "\n".join([_HEAD, *_block(FILE, "Top level")]) + "\n"
 
 
 def _block(block: Block, title: str) -> Iterator[str]:

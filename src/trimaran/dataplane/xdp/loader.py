@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from trimaran.dataplane import states
-from trimaran.dataplane.base import DataplaneError, TcpState, Timeouts
+from trimaran.dataplane.base import DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.xdp import layout, libbpf
 from trimaran.dataplane.xdp.tables import BUDGETS, LIVE_MAP, MAPS, SERVICE_IDS, Tables
 
@@ -56,7 +56,7 @@ def attached_programs() -> Iterator[tuple[str, int]]:
                 yield name, number
         except libbpf.BpfError as error:
             if error.errno == errno.EPERM:
-                raise DataplaneError("looking into XDP programs needs root") from error
+                raise Refused(errno.EPERM, "looking into XDP programs needs root") from error
             continue  # the interface or the program went away meanwhile
 
 

@@ -1,6 +1,6 @@
 """Reading the dataplane: by the daemon, or by anyone with the right when there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
 import numpy as np
@@ -15,6 +15,7 @@ from trimaran.dataplane.base import (
     SyncDaemon,
     Timeouts,
 )
+from trimaran.dataplane.blocks import ConnectionBlock
 from trimaran.dataplane.xdp import layout
 from trimaran.dataplane.xdp.editor import (
     read_destination,
@@ -24,10 +25,15 @@ from trimaran.dataplane.xdp.editor import (
 )
 from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
-from trimaran.dataplane.xdp.tables import Tables
+from trimaran.dataplane.xdp.tables import Records, Tables
 from trimaran.model.service import Protocol
 
 _PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
+_NOBODY = IPv4Address(0)
+_KIND = np.uint64(0x0FFFFFFF)
+"""Of a slot's control word, shifted by 32: destination and state."""
+
+_SLOTS_AT_A_TIME = 1 << 16
 
 
 class XdpView:
@@ -78,32 +84,60 @@ class XdpView:
         rates = estimator.shown(self.tables.ledger["average"][-1])
         return as_counters(counted(self.tables)[-1]), as_counters(rates)
 
-    def connections(self) -> Sequence[Connection]:
+    def connections(self) -> Iterator[Connection]:
         """The entries that live, in the order of the table (that is, in none)."""
-        now = self.tables.tick()
-        whole = int(now)
-        slots = self.tables.flows.view(layout.FLOW_FIELDS)
-        live = slots[slots["control"] >> np.uint64(60) == layout.PHASE_LIVE]
-        found = []
-        for entry in live.tolist():
-            client, virtual, client_port, virtual_port, protocol, _, control, _ = entry
-            left = (control - whole + (1 << 31) & 0xFFFFFFFF) - (1 << 31) - (now - whole)
-            if left < 0:
-                continue  # expired, not yet swept
-            found.append(
-                Connection(
-                    _PROTOCOLS[protocol],
-                    IPv4Address(client),
-                    client_port,
-                    IPv4Address(virtual),
-                    virtual_port,
-                    server_key(self.tables, control >> 32 & 0xFFFFFF),
-                    states.STATE_NAMES[control >> 56 & 15],
-                    # A fresh entry of 60 s is shown with 59, as IPVS does.
-                    max(int(left - 2), 0) // layout.TICKS_PER_SECOND,
-                )
+        for block in self.connection_blocks():
+            yield from block.connections()
+
+    def connection_blocks(self) -> Iterator[ConnectionBlock]:
+        """The same, a part of the table at a time (`blocks.InBlocks`)."""
+        for slots, ticks in self._live():
+            # A fresh entry of 60 s is shown with 59, as IPVS does.
+            expires = np.maximum(ticks - 2, 0) // layout.TICKS_PER_SECOND
+            control = slots["control"] >> np.uint64(32) & _KIND
+            ends = (control, slots["virtual"], slots["virtual_port"], slots["protocol"])
+            columns = np.stack([column.astype(np.uint64) for column in ends])
+            kinds, kind = _distinct(columns)
+            yield ConnectionBlock(
+                [self._kind(*values) for values in kinds],
+                kind,
+                slots["client"],
+                slots["client_port"],
+                expires.astype(np.int64),
             )
-        return found
+
+    def live_flows(self) -> dict[str, int]:
+        """How many entries live, by state."""
+        counts = np.zeros(16, dtype=np.int64)
+        for slots, _ in self._live():
+            counts += np.bincount(slots["control"] >> np.uint64(56) & np.uint64(15), minlength=16)
+        return {name: int(n) for name, n in zip(states.STATE_NAMES, counts, strict=False) if n}
+
+    def _live(self) -> Iterator[tuple[Records, Records]]:
+        """Entries that have not expired, and how long they have to live, in the program's ticks."""
+        now = self.tables.tick()
+        whole = np.uint64(int(now))
+        fields = self.tables.flows.view(layout.FLOW_FIELDS)
+        for first in range(0, len(fields), _SLOTS_AT_A_TIME):
+            control = fields["control"][first : first + _SLOTS_AT_A_TIME]
+            (used,) = np.nonzero(control >> np.uint64(60) == layout.PHASE_LIVE)
+            slots = fields[first + used]
+            ends = (slots["control"] - whole).astype(np.uint32).astype(np.int32)
+            ticks = np.floor(ends - (now - int(whole)))
+            alive = ticks >= 0  # others have expired, and are not swept yet
+            yield slots[alive], ticks[alive]
+
+    def _kind(self, control: int, virtual: int, port: int, protocol: int) -> Connection:
+        return Connection(
+            _PROTOCOLS[protocol],
+            _NOBODY,
+            0,
+            IPv4Address(virtual),
+            port,
+            server_key(self.tables, control & 0xFFFFFF),
+            states.STATE_NAMES[control >> 24 & 15],
+            0,
+        )
 
     def timeouts(self) -> Timeouts:
         return lifetimes(self.tables)
@@ -118,3 +152,12 @@ class XdpView:
     def events(self) -> dict[layout.Event, int]:
         """How often each event of the packet path happened."""
         return self.tables.event_totals()
+
+
+def _distinct(columns: NDArray[np.uint64]) -> tuple[list[list[int]], NDArray[np.intp]]:
+    """The different rows, and which of them each row is. Two rows of one hash do not occur."""
+    mixed = columns[0].copy()
+    for column in columns[1:]:
+        mixed = mixed * _ODD ^ column
+    _, first, which = np.unique(mixed, return_index=True, return_inverse=True)
+    return columns[:, first].T.tolist(), which
