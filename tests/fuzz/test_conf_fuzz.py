@@ -13,6 +13,7 @@ from trimaran.conf.lines import Lines
 from trimaran.conf.report import Report
 from trimaran.conf.tokens import SCRIPT_LIKE, literal_words, source
 from trimaran.views.diagnostics import diagnostic_text, results_json
+from trimaran.views.effective import effective_text
 
 KEYWORDS = sorted({keyword for block in known_keywords().values() for keyword in block})
 VALUES = ["1", "256", "-1", "0.5", "9" * 5000, "192.168.1.10/24", "192.168.1.10", "fe80::1/64"]
@@ -45,6 +46,9 @@ def judged(text: bytes) -> Result:
     assert results_json({"f": result})
     for diagnostic in result.diagnostics:
         assert len(diagnostic_text(diagnostic).split("\n")) <= 3
+    if result.config and result.said:
+        again = load(effective_text(result.said, result.config).encode(), "f")
+        assert again.config == result.config
     errors = any(d.severity is Severity.ERROR for d in result.diagnostics)
     assert (result.config is None) == errors
     return result

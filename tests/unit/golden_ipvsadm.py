@@ -21,6 +21,14 @@ from pathlib import Path
 
 DATA = Path(__file__).parents[1] / "data" / "ipvsadm"
 
+HOSTS = {
+    "vip.example.test": "192.168.1.10",
+    "rs1": "192.168.1.101",
+    "a-very-long-real-server-name.example.test": "192.168.1.102",
+    "vip6.example.test": "2001:db8:1::10",
+}
+"""The hosts file of the golden machine."""
+
 Main = Callable[[list[str], io.StringIO], int]
 """ipvsadm: arguments and standard input; it prints, and returns its exit status."""
 
@@ -69,6 +77,22 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.session}: {self.command}"
+
+
+def look_up(name: str) -> str:
+    """`socket.gethostbyname` on the golden machine."""
+    address = HOSTS.get(name, ":")
+    if ":" in address:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return address
+
+
+def look_back(address: str) -> tuple[str, list[str], list[str]]:
+    """`socket.gethostbyaddr` on the golden machine."""
+    for name, known in HOSTS.items():
+        if known == address:
+            return name, [], []
+    raise socket.herror(1, "Unknown host")
 
 
 def sessions() -> list[str]:

@@ -9,34 +9,16 @@ from pathlib import Path
 
 import pytest
 from fake_ipvs import FakeIpvs
-from golden_ipvsadm import Session, masked, session, sessions
+from golden_ipvsadm import HOSTS, Session, look_back, look_up, masked, session, sessions
 
 from trimaran.cli.ipvsadm.command import main
 from trimaran.dataplane.base import Refused
 from trimaran.dataplane.steps import Operator
 
-HOSTS = {
-    "vip.example.test": "192.168.1.10",
-    "rs1": "192.168.1.101",
-    "a-very-long-real-server-name.example.test": "192.168.1.102",
-    "a-very-long-real-server-name": "192.168.1.102",
-    "vip6.example.test": "2001:db8:1::10",
-}
+NAMES = {**HOSTS, "a-very-long-real-server-name": "192.168.1.102"}
+"""Listings cut long names."""
 
 BESIDE_IPVSADM = ("cat /proc/", "sysctl ", "sleep ")
-
-
-def look_up(name: str) -> str:
-    if ":" not in (address := HOSTS.get(name, ":")):
-        return address
-    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-
-def look_back(address: str) -> tuple[str, list[str], list[str]]:
-    for name, known in HOSTS.items():
-        if known == address:
-            return name, [], []
-    raise socket.herror(1, "Unknown host")
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +50,7 @@ def test_session(name: str, fake: FakeIpvs, played: Session) -> None:
     for step in session(name):
         if step.command.startswith(BESIDE_IPVSADM):
             continue
-        fake.observe(step.stdout, HOSTS)
+        fake.observe(step.stdout, NAMES)
         # The fake has its services in order of adding, the kernel by hash.
         same = masked if "--nosort" in step.command else lambda step: step
         assert same(played.run(step)) == same(step)

@@ -25,6 +25,7 @@ from trimaran.dataplane.base import (
     Settings,
     SyncDaemon,
     SyncRole,
+    Timeouts,
     TunnelType,
 )
 from trimaran.dataplane.ipvs import replies
@@ -65,9 +66,9 @@ def sh(script: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(autouse=True)
-def namespace() -> Iterator[None]:
-    """A network namespace of its own for each test: nothing of IPVS is there, and nothing stays."""
+@pytest.fixture(scope="module", autouse=True)
+def _namespace() -> Iterator[None]:
+    """A network namespace of its own, for this process too."""
     libc = ctypes.CDLL(None, use_errno=True)
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     assert libc.unshare(_NEW_NETWORK) == 0
@@ -81,15 +82,20 @@ def namespace() -> Iterator[None]:
     os.close(home)
 
 
-@pytest.fixture
-def ipvs() -> Iterator[IpvsOperator]:
+@pytest.fixture(autouse=True)
+def ipvs(_namespace: None) -> Iterator[IpvsOperator]:
+    """IPVS with nothing in it."""
     opened = IpvsOperator.open()
+    opened.flush()
+    opened.set_timeouts(Timeouts())
+    for daemon in opened.sync_daemons():
+        opened.stop_sync(daemon.role)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def plane() -> Iterator[IpvsDataplane]:
+def plane(ipvs: IpvsOperator) -> Iterator[IpvsDataplane]:
     opened = IpvsDataplane.open()
     yield opened
     opened.close()

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import NoReturn, ParamSpec, TextIO
 
 import click
+from click.core import ParameterSource
 
 from trimaran.lab.errors import LabError
 from trimaran.lab.lab import DEFAULT_PREFIX
@@ -212,6 +213,15 @@ def demo(
 
     A demo that is named instead has its own options.
     """
+    given = [
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if context.invoked_subcommand is not None and given:
+        raise click.UsageError(
+            f"--{given[0]}: options of {context.invoked_subcommand} are written after its name"
+        )
     if context.invoked_subcommand is None:
         from trimaran.lab import demo
 

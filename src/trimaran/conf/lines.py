@@ -133,7 +133,13 @@ class Lines:
             raise Rejected(prefix.word(), "a definition of several lines within ~", "use one line")
         repeated = repetition(expanded[0])
         line = line.stripped()
-        for values in repeated.turns:
+        for turn, values in enumerate(repeated.turns):
+            if turn and _leaves_a_block_open(line.text):
+                raise Rejected(
+                    line.word(),
+                    f"{prefix.text} repeats one line, and this one leaves a block open",
+                    "put the whole block into a definition of several lines, and repeat that",
+                )
             self._definitions.spend(prefix, len(line.text))
             with self._definitions.bound(repeated.names, values):
                 yield from self._line(line, context)
@@ -188,6 +194,11 @@ class Lines:
             )
         if words := expanded_words(lines[0], context.home):
             yield words
+
+
+def _leaves_a_block_open(line: str) -> bool:
+    braces = [match[0] for match in _BETWEEN_BRACES.finditer(line) if match.lastgroup == "brace"]
+    return braces.count("{") > braces.count("}")
 
 
 def decoded(content: bytes, name: str, order: int, report: Report) -> Source | None:

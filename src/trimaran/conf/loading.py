@@ -1,11 +1,12 @@
 """From a file's bytes to its meaning, or to all that is wrong with it. No file is opened."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span
 from trimaran.conf.lines import BINARY, Lines, decoded
+from trimaran.conf.lints import report_vain_weights
 from trimaran.conf.reading import read
 from trimaran.conf.report import Abandoned, Report
 from trimaran.conf.routers import report_absent_interfaces, virtual_routers
@@ -25,11 +26,12 @@ from trimaran.model.config import Config
 class Result:
     """What a file means, and what there is to say about it, in file order.
 
-    `config` is None if there is any error.
+    `config` is None if there is any error. `said`: the statements, with their places.
     """
 
     config: Config | None
     diagnostics: tuple[Diagnostic, ...]
+    said: Setting[bool] | None = field(default=None, compare=False, repr=False)
 
 
 def refused(file: str, message: str, advice: str | None = None) -> Result:
@@ -51,34 +53,37 @@ def load(
     if b"\0" in text:
         return refused(file, BINARY, "write a text file in keepalived.conf's language")
     report = Report()
-    config = None
+    config = said = None
     with suppress(Abandoned):
         if lines := decoded(text, file, 0, report):
-            config = _config(lines, interfaces, surroundings, report)
+            said = _said(lines, surroundings, report)
+            config = _config(said, interfaces, report)
     if config is None and not report.errors:
         empty = refused(file, "nothing is configured", "write a vrrp_instance or a virtual_server")
-        return Result(None, empty.diagnostics + report.in_file_order())
-    return Result(config, report.in_file_order())
+        return Result(None, empty.diagnostics + report.in_file_order(), said)
+    return Result(config, report.in_file_order(), said)
 
 
-def _config(
-    main: Source,
-    interfaces: frozenset[str] | None,
-    surroundings: Surroundings,
-    report: Report,
-) -> Config | None:
+def _said(main: Source, surroundings: Surroundings, report: Report) -> Setting[bool]:
     start = Word("", main, 1, 1, 1)
     file: Setting[bool] = Setting(start, start, ())
     lines = Lines(surroundings, report)
     tree = parse(lines.words(main), report)
     read(tree.statements, FILE, file, report, trusted=tree.balanced and lines.trusted)
-    global_defs: Setting[Any] = Setting(start, start, ())
+    return file
+
+
+def _config(
+    file: Setting[bool], interfaces: frozenset[str] | None, report: Report
+) -> Config | None:
+    global_defs: Setting[Any] = Setting(file.word, file.at, ())
     for block in file.all(GLOBAL_DEFS):
         global_defs.absorb(block)
     routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, report)
     if interfaces is not None:
         report_absent_interfaces(file.all(VRRP_INSTANCE), interfaces, report)
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
+    report_vain_weights(file.all(VRRP_INSTANCE), report)
     if report.errors:
         return None
     if not file.all(VRRP_INSTANCE) and not file.all(VIRTUAL_SERVER):

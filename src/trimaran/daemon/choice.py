@@ -30,23 +30,20 @@ def choose(asked: str, config: Config) -> Choice:
     """
     if asked != "auto":
         return Choice(Kind(asked), "as asked")
-    everything_fit = {
-        (service.key, server.key): True
-        for service in config.virtual_services
-        for server in service.real_servers
-    }
-    no_quorum = {service.key: False for service in config.virtual_services}
-    both = zip(
-        desired_services(config, everything_fit),
-        desired_services(config, everything_fit, no_quorum),
-        strict=True,
-    )
-    beyond = [
-        f"{service.key}: {reason}"
-        for service, without_quorum in both
-        if (reason := unsupported(service) or unsupported(without_quorum)) is not None
-    ]
+    beyond = _beyond_xdp(config)
     if not beyond:
         return Choice(Kind.XDP, "it can serve every service of the configuration")
     more = f" (and {len(beyond) - 1} more services)" if len(beyond) > 1 else ""
     return Choice(Kind.IPVS, beyond[0] + more)
+
+
+def _beyond_xdp(config: Config) -> list[str]:
+    """A line for each service that XDP cannot serve in some state of its servers."""
+    servers = [(s.key, server.key) for s in config.virtual_services for server in s.real_servers]
+    everything_fit = desired_services(config, dict.fromkeys(servers, True))
+    no_quorum = desired_services(config, {}, {s.key: False for s in config.virtual_services})
+    return [
+        f"{service.key}: {reason}"
+        for service, sorry in zip(everything_fit, no_quorum, strict=True)
+        if (reason := unsupported(service) or unsupported(sorry)) is not None
+    ]

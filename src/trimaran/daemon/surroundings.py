@@ -1,6 +1,7 @@
 """What the plane of a daemon keeps telling the XDP dataplane, told once where no daemon runs."""
 
 import asyncio
+from ipaddress import IPv4Address
 from typing import Final
 
 from pyroute2 import AsyncIPRoute
@@ -31,15 +32,17 @@ async def _find(hops: NextHops, dataplane: XdpOperator, found: dict[int, links.L
     def mac_of(index: int) -> bytes:
         return found[index].mac if index in found else b""
 
+    trouble: dict[IPv4Address, str] = {}
     for attempt in range(_ATTEMPTS):
         if attempt:
             await asyncio.sleep(_INTERVAL_SECONDS)
-        trouble = []
         for address in dataplane.wanted_neighbours():
             try:
                 await hops.resolve(address, mac_of)
             except NetError as error:
-                trouble.append(str(error))
-        if not hops.unresolved():
+                trouble[address] = str(error)
+        lacking = dataplane.unresolved_neighbours()
+        if lacking <= trouble.keys():
             break
-    return trouble
+    silent = "does not answer, so its MAC address is not known: no new connections go there"
+    return [trouble.get(address, f"{address} {silent}") for address in sorted(lacking)]

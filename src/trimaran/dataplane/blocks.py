@@ -15,19 +15,21 @@ from trimaran.dataplane.base import Connection
 
 @dataclass(frozen=True, slots=True)
 class ConnectionBlock:
-    """Some connections. `kinds`: what they may be like, client and expiry apart; then, in arrays
-    of equal length, which of these each one is, its client, the client's port, and seconds left."""
+    """Some connections. `kinds`: what they may be like, client and expiry apart (a list that grows
+    from block to block); then, in columns, which of these each one is, its client, the client's
+    port, and seconds left."""
 
     kinds: Sequence[Connection]
-    kind: NDArray[Any]
+    kind: Sequence[int]
     clients: NDArray[Any]
     client_ports: NDArray[Any]
     expires: NDArray[Any]
 
     def connections(self) -> Iterator[Connection]:
         """Each as a value."""
-        columns = (self.kind, self.clients, self.client_ports, self.expires)
-        for kind, client, port, left in zip(*(c.tolist() for c in columns), strict=True):
+        columns = (self.clients, self.client_ports, self.expires)
+        rows = zip(self.kind, *(column.tolist() for column in columns), strict=True)
+        for kind, client, port, left in rows:
             yield replace(
                 self.kinds[kind], client=IPv4Address(client), client_port=port, expires=left
             )

@@ -25,8 +25,9 @@ from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.plan.priorities import priorities
 from trimaran.vrrp.timers import master_down_interval
 
-_MARGIN = 250 * MILLISECOND
-"""What the takeover's own work and a busy machine may add to the protocol's bound."""
+_MARGIN = ADVERTISEMENT_INTERVAL + 250 * MILLISECOND
+"""What may be added to the protocol's bound: an interval when two take over at once, until the
+lesser one has yielded; and what the takeover's own work and a busy machine take."""
 
 _NORMAL, _LOST, _HEALED = 4 * SECOND, 4 * SECOND, 2 * SECOND
 """How long the steady part of a state is measured: all up, after a loss, healed."""
@@ -47,12 +48,12 @@ def run(prefix: str, trial: Trial, outputs: Sequence[TextIO], directory: Path) -
     Raises `LabError` if the lab cannot be made or the page not be written.
     """
     begin = time.monotonic()
-    report.prepare(directory)
     story = Story(outputs)
     demo = _Demo(story, trial)
     lab = shaped.up(prefix, trial)
     made = record.read(lab.directory)
     try:
+        report.prepare(directory)
         story.title(f"trimaran lab demo active-active: {trial.title}")
         demo.tell(ShapedLab(lab))
     except LabError as error:
@@ -63,7 +64,7 @@ def run(prefix: str, trial: Trial, outputs: Sequence[TextIO], directory: Path) -
     check_none_left(story, lab, made)
     seconds = time.monotonic() - begin
     page = report.write(directory, demo.result(seconds), logs)
-    story.say(f"The page: {page}; the figures: {page.with_suffix('.json')}")
+    story.show([f"The page: {page}", f"The figures: {page.with_suffix('.json')}"])
     story.end(seconds)
     return story.failures == 0
 

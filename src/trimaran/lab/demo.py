@@ -162,9 +162,9 @@ class _Demo:
             f"The client probes all the while: every {INTERVAL * 1000:g} ms a new connection."
         )
         with self._probe() as traffic:
-            died = time.monotonic_ns()
             self._verb("kill", "lb1")
             self._lb1.kill()
+            died = time.monotonic_ns()
             wait_until("a good second after the outage", lambda: _good_since(traffic, died), 15)
         gap = outage(traffic.attempts())
         self._story.check(

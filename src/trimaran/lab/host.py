@@ -274,6 +274,8 @@ class LabHost:
         processes.freeze_namespace(inode)
         self.cut_link()
         processes.kill_namespace(inode)
+        for child in self._children:
+            child.poll()  # so that no zombie keeps its pid
         with self._changed_record() as services:
             services.pop(self.name, None)
 

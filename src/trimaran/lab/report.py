@@ -70,13 +70,14 @@ def write(directory: Path, result: Result, logs: dict[str, str]) -> Path:
         (directory / _JSON).write_bytes(text + b"\n")
         for name, log in logs.items():
             (directory / f"{name}.log").write_text(log)
-        (directory / _PAGE).write_text(_page(result))
+        (directory / _PAGE).write_text(page(result))
     except OSError as error:
         raise LabError(f"{directory}: the page cannot be written: {error.strerror}") from None
     return directory / _PAGE
 
 
-def _page(result: Result) -> str:
+def page(result: Result) -> str:
+    """The page as HTML: it needs no other file, and no network."""
     verdict = "PASS" if result.passed else "FAIL"
     body = [
         "<header><h1>Active-active: how many VIPs, and in which order</h1>",
@@ -84,7 +85,7 @@ def _page(result: Result) -> str:
         "</header>",
         _introduction(result),
         _legend(result),
-        _overview(result),
+        _overview(result) if result.variants else "",
         *(part for tried in result.variants for part in _variant(result, tried)),
         "<section><h2>What was checked</h2><ul class=checks>",
         *(f"<li class={_kind(check)}>{escape(check.what)}</li>" for check in result.checks),

@@ -11,7 +11,7 @@ from trimaran.plan.remedies import require_capacity
 from trimaran.plan.solver import Outcome, least_peak
 from trimaran.plan.wording import after, by_number, percent, plural
 
-_MOST_SEARCHES = 8  # numbers of VIPs that are searched before the scan is content with greedy
+_MOST_SEARCHES = 5  # numbers of VIPs that are searched before the scan is content with greedy
 
 
 def plan(demand: Demand, seed: int = 0) -> Plan:

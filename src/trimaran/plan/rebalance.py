@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from trimaran.plan import bounds
+from trimaran.plan import bounds, perfect
 from trimaran.plan.holders import dealt, levelled
 from trimaran.plan.instance import instance
 from trimaran.plan.planner import plan, solved
@@ -60,6 +60,8 @@ def _keeping(
 ) -> Plan | None:
     """The best plan with the fewest moves; None if that is not within the limits."""
     free = instance(demand, tuple(weights))
+    if free.equal and perfect.obstacle(free.family, free.speeds, len(weights)) is None:
+        return None  # the planner has perfect lists, and all that fit have the same holders
     index = {host.name: at for at, host in enumerate(demand.hosts)}
     held = [None if host is None else index[host] for host in current]
     if len(held) < sum(free.low):

@@ -3,8 +3,8 @@
 A list is a path through the lattice of lost sets, and what it adds to the potential is a sum
 over the steps of the path. So the best list for one VIP, all others fixed, is a shortest path.
 The search takes a VIP from a host that is above its limit in some state, and one or two others
-at random, gives them their best lists in turn, and raises the price of the cells that are violated, so that it does not stand still.
-Prices fade, so that what was mended long ago may be broken again.
+at random, gives them their best lists in turn, and raises the price of the cells that are
+violated, so that it does not stand still. Prices fade: what was mended may be broken again.
 """
 
 import math

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from trimaran.cli.ipvsadm.request import Request
 from trimaran.dataplane.base import ServiceView, View
+from trimaran.dataplane.blocks import InBlocks
 from trimaran.model.ip import IPAddress
 from trimaran.model.service import ServiceKey
 from trimaran.views.ipvsadm import counters, listing, order, save
-from trimaran.views.ipvsadm.connections import connections
+from trimaran.views.ipvsadm.connections import blocks, connections
 from trimaran.views.ipvsadm.names import Name, numeric
 
 
@@ -21,7 +22,11 @@ def listed(view: View, request: Request) -> Iterator[str]:
     """Yield the text of `-L`, piece by piece. Raises `NoSuchService`, `DataplaneError`."""
     options, name = request.options, _name(request)
     if "connection" in options:
-        yield from connections(view.connections(), name, engines="persistent-conn" in options)
+        if name is numeric and "persistent-conn" not in options and isinstance(view, InBlocks):
+            yield from blocks(view.connection_blocks())
+        else:
+            engines = "persistent-conn" in options
+            yield from connections(view.connections(), name, engines=engines)
     elif request.service is not None:
         yield _services(_selected(view, request.service), options, name)
     elif "timeout" in options:
@@ -67,11 +72,12 @@ def _name(request: Request) -> Name:
 
 def _looked_up(protocol: str, address: IPAddress, port: int) -> str:
     """Write names where the system knows them, as ipvsadm does without -n."""
-    return f"{_host(address)}:{_service(protocol, port)}"
+    return f"{host_name(address)}:{_service(protocol, port)}"
 
 
 @functools.cache
-def _host(address: IPAddress) -> str:
+def host_name(address: IPAddress) -> str:
+    """The name of an address, in brackets for IPv6; without one, the address."""
     try:
         host = socket.gethostbyaddr(str(address))[0]
     except (OSError, ValueError):

@@ -10,6 +10,7 @@ from trimaran.dataplane.base import DataplaneError, Refused, SyncDaemon, SyncRol
 from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp.editor import Editor, Neighbour
 from trimaran.dataplane.xdp.held import set_held
+from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.loader import running_maps, set_lifetimes
 from trimaran.dataplane.xdp.statistics import zero
 from trimaran.dataplane.xdp.tables import Tables
@@ -91,6 +92,13 @@ class XdpOperator(XdpView):
     def wanted_neighbours(self) -> set[IPv4Address]:
         """Addresses that `set_neighbour` should be called for."""
         return self._editor.addresses()
+
+    def unresolved_neighbours(self) -> set[IPv4Address]:
+        """Addresses of destinations that cannot be sent to, because it was not."""
+        records, known = self.tables.destinations, DestinationFlag.RESOLVED | DestinationFlag.LOCAL
+        lacking = records["flags"] & (DestinationFlag.CONFIGURED | known)
+        found = records["address"][lacking == DestinationFlag.CONFIGURED]
+        return {IPv4Address(int(address)) for address in found}
 
 
 def no_synchronisation() -> Refused:

@@ -30,8 +30,8 @@ from trimaran.model.service import Protocol
 
 _PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
 _NOBODY = IPv4Address(0)
-_KIND = np.uint64(0x0FFFFFFF)
-"""Of a slot's control word, shifted by 32: destination and state."""
+_KIND = np.uint64(0xF_FFFFFF_00)
+"""Of a slot's control word, shifted by 24: state and destination, and room for the protocol."""
 
 _SLOTS_AT_A_TIME = 1 << 16
 
@@ -91,19 +91,22 @@ class XdpView:
 
     def connection_blocks(self) -> Iterator[ConnectionBlock]:
         """The same, a part of the table at a time (`blocks.InBlocks`)."""
+        known: dict[tuple[int, int], int] = {}
+        kinds: list[Connection] = []
         for slots, ticks in self._live():
+            states_and_servers = slots["control"] >> np.uint64(24) & _KIND | slots["protocol"]
+            virtuals = slots["virtual"].astype(np.uint64) << np.uint64(16) | slots["virtual_port"]
+            kind = []
+            for pair in zip(states_and_servers.tolist(), virtuals.tolist(), strict=True):
+                number = known.get(pair)
+                if number is None:
+                    number = known[pair] = len(kinds)
+                    kinds.append(self._kind(*pair))
+                kind.append(number)
             # A fresh entry of 60 s is shown with 59, as IPVS does.
             expires = np.maximum(ticks - 2, 0) // layout.TICKS_PER_SECOND
-            control = slots["control"] >> np.uint64(32) & _KIND
-            ends = (control, slots["virtual"], slots["virtual_port"], slots["protocol"])
-            columns = np.stack([column.astype(np.uint64) for column in ends])
-            kinds, kind = _distinct(columns)
             yield ConnectionBlock(
-                [self._kind(*values) for values in kinds],
-                kind,
-                slots["client"],
-                slots["client_port"],
-                expires.astype(np.int64),
+                kinds, kind, slots["client"], slots["client_port"], expires.astype(np.int64)
             )
 
     def live_flows(self) -> dict[str, int]:
@@ -127,15 +130,15 @@ class XdpView:
             alive = ticks >= 0  # others have expired, and are not swept yet
             yield slots[alive], ticks[alive]
 
-    def _kind(self, control: int, virtual: int, port: int, protocol: int) -> Connection:
+    def _kind(self, state_and_server: int, virtual: int) -> Connection:
         return Connection(
-            _PROTOCOLS[protocol],
+            _PROTOCOLS[state_and_server & 0xFF],
             _NOBODY,
             0,
-            IPv4Address(virtual),
-            port,
-            server_key(self.tables, control & 0xFFFFFF),
-            states.STATE_NAMES[control >> 24 & 15],
+            IPv4Address(virtual >> 16),
+            virtual & 0xFFFF,
+            server_key(self.tables, state_and_server >> 8 & 0xFFFFFF),
+            states.STATE_NAMES[state_and_server >> 32 & 15],
             0,
         )
 
@@ -152,12 +155,3 @@ class XdpView:
     def events(self) -> dict[layout.Event, int]:
         """How often each event of the packet path happened."""
         return self.tables.event_totals()
-
-
-def _distinct(columns: NDArray[np.uint64]) -> tuple[list[list[int]], NDArray[np.intp]]:
-    """The different rows, and which of them each row is. Two rows of one hash do not occur."""
-    mixed = columns[0].copy()
-    for column in columns[1:]:
-        mixed = mixed * _ODD ^ column
-    _, first, which = np.unique(mixed, return_index=True, return_inverse=True)
-    return columns[:, first].T.tolist(), which

@@ -101,12 +101,17 @@ def _run(*command: str, cwd: Path | None = None) -> str:
 
 
 def elf_image(image: bytes) -> bytes:
-    """The ELF file packed (xz) in a bzImage: Documentation/arch/x86/boot.rst, "payload_offset"."""
-    (magic,) = struct.unpack_from("4s", image, 0x202)
-    if magic != b"HdrS":
-        raise LabError("the kernel's image is not a bzImage")
-    real_mode_sectors = image[0x1F1] + 1
+    """The ELF file packed (xz) in a bzImage: see Documentation/arch/x86/boot.rst,
+    "setup_sects" and "payload_offset". Raises `LabError`."""
+    if image[0x202:0x206] != b"HdrS" or len(image) < 0x250:
+        raise LabError("not a kernel image: it has no boot protocol header")
     offset, length = struct.unpack_from("<II", image, 0x248)
-    start = real_mode_sectors * 512 + offset
-    payload = image[start : start + length]
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(payload)
+    start = (image[0x1F1] + 1) * 512 + offset
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+    try:
+        elf = unpacker.decompress(image[start : start + length])
+    except lzma.LZMAError as error:
+        raise LabError(f"not a kernel image: {error}") from None
+    if not unpacker.eof:
+        raise LabError("not a kernel image: it is cut short")
+    return elf
