@@ -125,3 +125,16 @@ def test_resolving_on_no_interface_is_an_error_in_words() -> None:
                 await neighbours.resolve(ipr, 999, PEER)
 
     asyncio.run(story())
+
+
+def test_an_entry_that_an_operator_made_for_good_is_left_alone() -> None:
+    async def story() -> None:
+        index = socket.if_nametoindex("tv0")
+        ip("neigh", "add", str(NOBODY), "lladdr", "02:00:00:00:00:99", "dev", "tv0")
+        async with AsyncIPRoute() as ipr:
+            await neighbours.resolve(ipr, index, NOBODY)
+            await neighbours.release(ipr, index, NOBODY)
+            assert await neighbours.lookup(ipr, index, NOBODY) == bytes.fromhex("020000000099")
+        assert "PERMANENT" in ip("neigh", "show", str(NOBODY))
+
+    asyncio.run(story())

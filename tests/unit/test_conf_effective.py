@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from trimaran import conf
 from trimaran.cli.config import config
 from trimaran.conf import load
 from trimaran.conf.known import known_keywords
+from trimaran.daemon.configuration import read
 from trimaran.views.effective import effective_text
 from trimaran.views.keywords import explain
 
@@ -23,7 +25,10 @@ def run(*arguments: str) -> Result:
 
 
 def effective(text: str) -> str:
-    result = load(text.encode(), "f")
+    return shown(load(text.encode(), "f"))
+
+
+def shown(result: conf.Result) -> str:
     assert result.config is not None, [str(d) for d in result.diagnostics]
     assert result.said is not None
     return effective_text(result.said, result.config)
@@ -31,11 +36,11 @@ def effective(text: str) -> str:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_it_means_the_same_when_it_is_read_again(file: Path) -> None:
-    text = file.read_text()
-    shown = effective(text)
-    assert load(shown.encode(), "f").config == load(text.encode(), "f").config
-    assert [line.split("#")[0].rstrip() for line in effective(shown).splitlines()] == [
-        line.split("#")[0].rstrip() for line in shown.splitlines()
+    result = read(file, config_id="lb1")
+    text = shown(result)
+    assert load(text.encode(), "f").config == result.config
+    assert [line.split("  #")[0] for line in effective(text).splitlines()] == [
+        line.split("  #")[0] for line in text.splitlines()
     ]
 
 
@@ -104,9 +109,9 @@ def test_show(tmp_path: Path) -> None:
     file = tmp_path / "f.conf"
     file.write_text("@lb9 include more.conf\n")
     (tmp_path / "more.conf").write_text((HERE.parent / "examples/lb1/keepalived.conf").read_text())
-    shown = run("show", str(file), "-i", "lb9")
-    assert shown.exit_code == 0
-    assert shown.output.startswith("vrrp_instance ip1 {")
+    output = run("show", str(file), "-i", "lb9")
+    assert output.exit_code == 0
+    assert output.output.startswith("vrrp_instance ip1 {")
     nothing = run("show", str(file), "-i", "lb8")
     assert nothing.exit_code == 2
     assert "nothing is configured" in nothing.output

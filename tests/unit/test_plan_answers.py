@@ -69,6 +69,14 @@ def test_two_vips_fit_if_a_host_may_idle() -> None:
     assert found.reasons == ("1 VIP: whatever the lists, some loss puts 150 % on a host",)
 
 
+def test_fit_keeps_slow_hosts_active_too() -> None:
+    hosts = (Host("fast", 10 * GIGABIT), *directors(3))
+    found = plan(Demand(hosts, traffic=2 * GIGABIT, objective=Objective.FIT))
+    assert found.evaluation.normal == {"fast": 1, "lb1": 1, "lb2": 1, "lb3": 1}
+    assert found.evaluation.peak_load == 1
+    assert found.evaluation.peak_lost == ("fast",)
+
+
 def test_too_much_traffic_says_where_and_what_would_help() -> None:
     with pytest.raises(Infeasible) as caught:
         plan(replace(EXERCISE, traffic=3 * GIGABIT))

@@ -64,6 +64,11 @@ def test_the_three_questions(
     assert found["peak_load"] == peak_load
 
 
+def test_the_least_peak_may_be_above_the_limit() -> None:
+    text = run(*EXERCISE, "--vips", "3", "--max-load", "80%").stdout
+    assert "= 100 % of its 1 Gbit/s link (more than the 80 % allowed), on " in text
+
+
 def test_infeasible() -> None:
     found = document(*EXERCISE, "--max-load", "70%", status=1)
     assert found["feasible"] is False

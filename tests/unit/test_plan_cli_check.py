@@ -81,7 +81,10 @@ def test_a_plan_file_says_the_demand(tmp_path: Path) -> None:
     )
     files = written(tmp_path, NEXT_HOST)
     result = run(str(demand), *files, status=1)
-    assert "Worst peak  1.5 Gbit/s = 150 % of its 1 Gbit/s link, on lb3" in result.stdout
+    assert (
+        "Worst peak  1.5 Gbit/s = 150 % of its 1 Gbit/s link (more than the 100 % allowed), on lb3"
+        in result.stdout
+    )
     assert "lb2   2 Gbit/s link " in result.stdout
     demand.write_text('[[host]]\nname = "lb9"\n')
     result = run(str(demand), *files, status=2)

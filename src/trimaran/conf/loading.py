@@ -15,11 +15,12 @@ from trimaran.conf.services import virtual_services
 from trimaran.conf.surroundings import NOTHING_AROUND, Surroundings
 from trimaran.conf.table import FILE
 from trimaran.conf.table.globals import GLOBAL_DEFS, ROUTER_ID
-from trimaran.conf.table.services import VIRTUAL_SERVER, VIRTUAL_SERVER_GROUP
+from trimaran.conf.table.services import LVS_TIMEOUTS, VIRTUAL_SERVER, VIRTUAL_SERVER_GROUP
 from trimaran.conf.table.vrrp import VRRP_INSTANCE
 from trimaran.conf.tokens import Source, Word
 from trimaran.conf.tree import parse
 from trimaran.model.config import Config
+from trimaran.model.timeouts import NO_TIMEOUTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +89,5 @@ def _config(
         return None
     if not file.all(VRRP_INSTANCE) and not file.all(VIRTUAL_SERVER):
         return None
-    return Config(global_defs.get(ROUTER_ID), routers, services)
+    timeouts = global_defs.get(LVS_TIMEOUTS) or NO_TIMEOUTS
+    return Config(global_defs.get(ROUTER_ID), routers, services, timeouts)

@@ -1,4 +1,4 @@
-"""Kinds of arguments that name virtual services, real servers and ways to reach them."""
+"""Kinds of arguments of virtual services: what they answer for, real servers, ways to these."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -9,8 +9,10 @@ from trimaran.conf.tokens import Word
 from trimaran.conf.values import UINT32, address, integer, ip_address
 from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, Tunnel, TunnelChecksum, TunnelType
+from trimaran.model.timeouts import Timeouts
 
 _MOST_OF_A_RANGE = 65536
+_LONGEST_TIMEOUT = 31 * 24 * 3600
 _TUNNEL = "TUN [type ipip|gue port PORT|gre] [nocsum|csum|remcsum]"
 
 
@@ -138,6 +140,26 @@ class Granularity:
         if mask == 0:
             raise Rejected(word, "with netmask 0.0.0.0 all clients would be one", "write another")
         return mask, False
+
+
+@dataclass(frozen=True)
+class ConnectionTimeouts:
+    """`tcp SECONDS`, `tcpfin SECONDS` and `udp SECONDS`, any of them; 0 for those not named."""
+
+    usage: str = "[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]"
+
+    def read(self, arguments: Arguments) -> Timeouts:
+        seconds = dict.fromkeys(("tcp", "tcpfin", "udp"), 0)
+        word = arguments.take(self.usage)
+        while True:
+            if word.text not in seconds:
+                advice = f"write '{arguments.keyword.text} {self.usage}'"
+                raise Rejected(word, f"'{word.text}' is no timeout", advice)
+            value = arguments.take("SECONDS")
+            seconds[word.text] = integer(word.text, value, 0, _LONGEST_TIMEOUT)
+            if arguments.peek() is None:
+                return Timeouts(*seconds.values())
+            word = arguments.take(self.usage)
 
 
 def _port(arguments: Arguments) -> int:

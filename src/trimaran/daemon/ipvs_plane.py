@@ -26,10 +26,12 @@ from trimaran.daemon.messages import (
 )
 from trimaran.daemon.service_note import ServiceNote
 from trimaran.daemon.tasks import spawn
+from trimaran.daemon.timeouts import ConfiguredTimeouts
 from trimaran.dataplane.base import DataplaneError, Service
 from trimaran.dataplane.ipvs.operator import connect
 from trimaran.dataplane.ipvs.plane import ForeignChanges, IpvsDataplane
 from trimaran.model.address import VirtualAddress
+from trimaran.model.timeouts import NO_TIMEOUTS
 from trimaran.net import links
 
 log = logging.getLogger("plane")
@@ -48,6 +50,7 @@ class IpvsPlane:
         self._note = ServiceNote(Path(note))
         self._foreign_changes = ForeignChanges(foreign_changes)
         self._services: tuple[Service, ...] = ()
+        self._wanted_timeouts = NO_TIMEOUTS
         self._announced: tuple[VirtualAddress, ...] = ()
         self._changed = asyncio.Event()
         self._trouble = ""
@@ -63,6 +66,7 @@ class IpvsPlane:
             )
         except DataplaneError as error:
             raise CannotRun(str(error)) from error
+        self._timeouts = ConfiguredTimeouts(self._dataplane)
         self._netlink = AsyncIPRoute()
         await self._netlink.setup_endpoint()
         if await links.with_xdp(self._netlink):
@@ -73,8 +77,9 @@ class IpvsPlane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services):
+            case ConfigurePlane(services, _, timeouts):
                 self._services = services
+                self._wanted_timeouts = timeouts
                 self._changed.set()
             case HoldAddresses(number, addresses):
                 # Nothing to be prepared: IPVS serves whatever address the kernel has.
@@ -85,6 +90,7 @@ class IpvsPlane:
         self._worker.cancel()
         if orphaned:
             await planes.let_go(self._netlink, self._announced)
+        await self._do(self._timeouts.restore)
         await self._do(self._dataplane.release)
 
     async def _work(self) -> None:
@@ -96,6 +102,7 @@ class IpvsPlane:
             retry = reviews % _APPLY_AGAIN_EVERY_REVIEWS == 0 and self._dataplane.left_out()
             if self._changed.is_set() or retry:
                 self._changed.clear()
+                await self._do(partial(self._timeouts.want, self._wanted_timeouts))
                 await self._do(partial(self._dataplane.apply, self._services))
             else:
                 await self._do(partial(self._dataplane.review, _REVIEW_SERVICES))

@@ -13,6 +13,7 @@ from trimaran.dataplane.base import Service
 from trimaran.model.address import VirtualAddress
 from trimaran.model.router import VirtualRouter
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
+from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):
@@ -40,10 +41,14 @@ class ConfigureChecker(Message, frozen=True):
 
 
 class ConfigurePlane(Message, frozen=True):
-    """The whole desired state of the dataplane, and the interfaces that clients come in by."""
+    """The whole desired state of the dataplane, and the interfaces that clients come in by.
+
+    `timeouts`: 0 for those that are to be as they were.
+    """
 
     services: tuple[Service, ...]
     interfaces: tuple[str, ...]
+    timeouts: Timeouts = NO_TIMEOUTS
 
 
 class HoldAddresses(Message, frozen=True):

@@ -27,6 +27,7 @@ from trimaran.daemon.messages import (
 )
 from trimaran.daemon.next_hops import NextHops
 from trimaran.daemon.tasks import spawn
+from trimaran.daemon.timeouts import ConfiguredTimeouts
 from trimaran.dataplane.base import DataplaneError, Service
 from trimaran.dataplane.xdp.ownership import hold_tables
 from trimaran.dataplane.xdp.plane import XdpDataplane
@@ -68,6 +69,7 @@ class Plane:
             for line in error.log:
                 log.info("%s", line)
             raise CannotRun(str(error)) from error
+        self._timeouts = ConfiguredTimeouts(self._dataplane)
         self._netlink = AsyncIPRoute()
         await self._netlink.setup_endpoint()
         self._next_hops = NextHops(self._netlink, self._dataplane)
@@ -77,8 +79,9 @@ class Plane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, interfaces):
+            case ConfigurePlane(services, interfaces, timeouts):
                 self._configured = True
+                planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
                 self._service_addresses = frozenset(service.key.address for service in services)
                 self._attach()

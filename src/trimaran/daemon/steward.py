@@ -63,7 +63,7 @@ _PATIENCE_SECONDS = 5.0
 _PLANE_SECONDS = 3.0
 _STOP_SPEAKER_SECONDS = 0.45
 _STOP_OTHERS_SECONDS = 0.35
-_STOP_IPVS_SECONDS = 5.0
+_STOP_IPVS_SECONDS = 3.0
 """Thousands of services take their time to be removed."""
 
 
@@ -308,7 +308,8 @@ class Steward:
             return
         quorate = self._quorums.settle(self._config.virtual_services, self._fitness)
         services = desired_services(self._config, self._fitness, quorate)
-        self._plane.send(ConfigurePlane(services, client_interfaces(self._config)))
+        interfaces = client_interfaces(self._config)
+        self._plane.send(ConfigurePlane(services, interfaces, self._config.timeouts))
         self._plane.send(HoldAddresses(self._hold_number, self._held))
 
     # Reload, stop, status

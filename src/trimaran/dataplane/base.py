@@ -20,6 +20,7 @@ from trimaran.model.service import SchedulerFlag as SchedulerFlag
 from trimaran.model.service import Tunnel as Tunnel
 from trimaran.model.service import TunnelChecksum as TunnelChecksum
 from trimaran.model.service import TunnelType as TunnelType
+from trimaran.model.timeouts import Timeouts as Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +132,6 @@ class Connection:
     expires: int
     engine: str = ""
     engine_data: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """The three timeouts that `ipvsadm --set` changes, in seconds."""
-
-    tcp: int = 900
-    tcp_fin: int = 120
-    udp: int = 300
 
 
 class SyncRole(StrEnum):

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from trimaran.daemon import rundir
 from trimaran.lab import processes, recipe, record, topology
 from trimaran.lab.errors import LabError
-from trimaran.lab.host import ENVIRONMENT, LabHost, run_in, wait_until
+from trimaran.lab.host import ENVIRONMENT, LabHost, run_in, start_in, wait_until
 from trimaran.lab.standing import standing
 from trimaran.lab.topology import EXERCISE, LAN, Dataplane, Director, Topology, WebServer
 from trimaran.model.router import VirtualRouter
@@ -55,6 +55,17 @@ class Lab:
     @property
     def web_servers(self) -> list[LabHost]:
         return [self.hosts[name] for name in self.topology.web_servers]
+
+    @property
+    def switch(self) -> str:
+        """The namespace of the bridge, whose ports have the names of the hosts."""
+        return recipe.namespaces(self.prefix, self.topology)[LAN]
+
+    def start_on_switch(self, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+        """Start a command in the bridge's namespace, output to `log` in the lab's directory."""
+        child = start_in(self.switch, command, self.directory / log)
+        self._children.append(child)
+        return child
 
     def start_services(self) -> None:
         """Start every service: the real servers first, so that no check fails."""

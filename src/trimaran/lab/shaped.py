@@ -17,12 +17,11 @@ import msgspec
 from trimaran.lab import lab as labs
 from trimaran.lab import load, shaping
 from trimaran.lab.errors import LabError
-from trimaran.lab.host import LabHost, run_in, start_in, wait_until
+from trimaran.lab.host import LabHost, run_in, wait_until
 from trimaran.lab.lab import Lab
 from trimaran.lab.load import Tally
 from trimaran.lab.meter import Reading
-from trimaran.lab.recipe import namespaces
-from trimaran.lab.topology import INTERFACE, LAN
+from trimaran.lab.topology import INTERFACE
 from trimaran.lab.trial import TRAFFIC, UNIT, Trial
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.service import Protocol
@@ -49,14 +48,14 @@ class ShapedLab:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        lan = namespaces(lab.prefix, lab.topology)[LAN]
-        self._meter_log = lab.directory / "meter.jsonl"
         ports = [director.name for director in lab.directors]
         for port in ports:
-            done = run_in(lan, ["sh", "-e"], stdin=shaping.script(port, UNIT))
+            done = run_in(lab.switch, ["sh", "-e"], stdin=shaping.script(port, UNIT))
             if done.returncode:
                 raise LabError(f"shaping the link of {port}: {done.stderr.strip()}")
-        self._meter = start_in(lan, _module("meter", ",".join(_CLIENTS), *ports), self._meter_log)
+        log = Path("meter.jsonl")
+        self._meter = lab.start_on_switch(_module("meter", ",".join(_CLIENTS), *ports), log)
+        self._meter_log = lab.directory / log
         self._runs = 0
 
     def use(self, lists: Sequence[Sequence[str]]) -> None:

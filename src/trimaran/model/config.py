@@ -4,12 +4,17 @@ from dataclasses import dataclass
 
 from trimaran.model.router import VirtualRouter
 from trimaran.model.service import VirtualService
+from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything the daemon is asked to do. Names and keys are unique, references resolve."""
+    """Everything the daemon is asked to do. Names and keys are unique, references resolve.
+
+    `timeouts`: those that are to be set; 0 for one that is not.
+    """
 
     router_id: str | None = None
     virtual_routers: tuple[VirtualRouter, ...] = ()
     virtual_services: tuple[VirtualService, ...] = ()
+    timeouts: Timeouts = NO_TIMEOUTS

@@ -22,6 +22,7 @@ _RTN_UNICAST, _RTN_LOCAL = 1, 2
 _NTF_USE = 0x01
 _NTF_EXT_MANAGED = 0x01
 _NUD_UNRESOLVED = 0x01 | 0x20  # INCOMPLETE, FAILED
+_NUD_FIXED = 0x40 | 0x80  # NOARP, PERMANENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,10 @@ async def release(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> None
 async def lookup(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> bytes | None:
     """The MAC address of a neighbour as far as the kernel knows it. Raises NetError."""
     try:
-        (message,) = await ipr.neigh("get", ifindex=ifindex, dst=str(address))
+        message = await _entry(ipr, ifindex, address)
     except NetlinkError as error:
-        if error.code == errno.ENOENT:
-            return None
         raise NetError(f"cannot look {address} up: {explain(error.code)}") from error
-    return _mac(message)
+    return None if message is None else _mac(message)
 
 
 async def neighbours(ipr: AsyncIPRoute) -> dict[tuple[int, IPv4Address], Neighbour]:
@@ -125,9 +124,25 @@ def _mac(message: Any) -> bytes | None:
     return bytes.fromhex(text.replace(":", ""))
 
 
-async def _use(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address, **extra: int) -> None:
-    """Create the entry if need be and probe it; its state and MAC stay as they are."""
+async def _entry(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> Any:
     try:
+        (message,) = await ipr.neigh("get", ifindex=ifindex, dst=str(address))
+    except NetlinkError as error:
+        if error.code == errno.ENOENT:
+            return None
+        raise
+    return message
+
+
+async def _use(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address, **extra: int) -> None:
+    """Create the entry if need be and probe it; its state and MAC stay as they are.
+
+    One that an operator made for good is left alone: the kernel would forget its MAC.
+    """
+    try:
+        message = await _entry(ipr, ifindex, address)
+        if message is not None and message["state"] & _NUD_FIXED:
+            return
         await ipr.neigh(
             "replace", ifindex=ifindex, dst=str(address), state=0, flags=_NTF_USE, **extra
         )

@@ -128,7 +128,7 @@ def _primaries(
     if normal is not Normal.EVEN or not equal:
         return (least,) * len(speeds), (vips,) * len(speeds)
     quotas = [vips * speed / sum(speeds) for speed in speeds]
-    return (
-        tuple(max(least, quota.__floor__()) for quota in quotas),
-        tuple(max(least, quota.__ceil__()) for quota in quotas),
-    )
+    low = tuple(max(least, quota.__floor__()) for quota in quotas)
+    if active and sum(low) > vips:
+        low = (1,) * len(speeds)  # slow hosts' one VIP comes out of the others' shares
+    return low, tuple(max(least, quota.__ceil__()) for quota in quotas)

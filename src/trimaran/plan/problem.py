@@ -29,7 +29,9 @@ class Normal(StrEnum):
     """What is asked of the state in which nothing is lost."""
 
     EVEN = "even"
-    """Each host holds its share of the VIPs by speed, rounded down or up."""
+    """Each host holds its share of the VIPs by speed, rounded down or up (for FIT at least one).
+
+    VIPs of unequal weight: no single VIP can be moved so that the fullest host is less full."""
     ACTIVE = "active"
     """Each host holds at least one VIP."""
     ANY = "any"

@@ -2,8 +2,8 @@
 
 A list is a path through the lattice of lost sets, and what it adds to the potential is a sum
 over the steps of the path. So the best list for one VIP, all others fixed, is a shortest path.
-The search takes a VIP from a host that is above its limit in some state, and one or two others
-at random, gives them their best lists in turn, and raises the price of the cells that are
+The search takes a VIP from a host that is above its limit in some state, and up to two others at
+random, gives them their best lists in turn, and raises the price of the cells that are
 violated, so that it does not stand still. Prices fade: what was mended may be broken again.
 """
 
@@ -22,11 +22,12 @@ from trimaran.plan.states import as_array, holder
 
 _MAX_NODES = 3000  # larger families are not searched: a step would take too long
 _LOG_BASE = math.log(1e4)  # of the potential: load by load, in VIPs
-_MOST_VIPS = 3  # lists changed in one step
+_MOST_EQUAL = 2  # lists remade in one step, of equal VIPs
+_MOST_UNEQUAL = 3
 _DEARER = 0.03  # what a step adds to the log of the price of the most violated cells
 _KEPT = 0.98  # what is left of these logs after a step
 _WORK = 1e7  # nodes times hosts times steps for one target: a second or two
-_MAX_STEPS = 3000
+_MAX_STEPS = 4000
 _LARGEST_LOG = 300.0  # where the potential is cut off, so that sums of it stay finite
 _LARGEST = math.exp(_LARGEST_LOG)
 
@@ -106,6 +107,7 @@ class Search:
         """Lists with this peak or a lower one, if they are found."""
         limits = np.array(self._instance.limits(peak), dtype=float)
         prices = np.zeros(self._loads.shape)
+        most = _MOST_EQUAL if self._instance.equal else _MOST_UNEQUAL
         for _ in range(self._steps):
             excess = np.where(self._lost, 0.0, self._loads - limits)
             worst = excess.max()
@@ -114,7 +116,7 @@ class Search:
             prices = _KEPT * prices + _DEARER * np.maximum(excess, 0) / worst
             state, host = self._random.choice(np.argwhere(excess > 0).tolist())
             held = np.flatnonzero(self._holders[:, state] == host).tolist()
-            others = self._random.randrange(_MOST_VIPS)
+            others = self._random.randrange(most)
             chosen = {self._random.choice(held)}
             chosen.update(self._random.randrange(len(self._lists)) for _ in range(others))
             self._remake(sorted(chosen), limits, prices)

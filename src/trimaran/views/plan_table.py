@@ -82,6 +82,8 @@ def peak_text(plan: Plan) -> str:
     used = share(plan.demand, found.peak_host, sum(plan.weights), load)
     if used is not None:
         text += f" = {percent(used)} of {_limit(plan.demand, found.peak_host)}"
+        if used > plan.demand.max_load:
+            text += f" (more than the {percent(plan.demand.max_load)} allowed)"
     return f"{text}, on {found.peak_host} {after(found.peak_lost)}"
 
 

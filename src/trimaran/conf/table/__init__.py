@@ -10,7 +10,6 @@ name (see `known`). Times are nanoseconds. One file for each family of blocks:
 """
 
 from trimaran.conf.schema import Block
-from trimaran.conf.table import checks, services, vrrp
-from trimaran.conf.table.globals import GLOBAL_DEFS
+from trimaran.conf.table import checks, globals, services, vrrp
 
-FILE = Block("(top)", (GLOBAL_DEFS, *vrrp.TOP, *checks.TOP, *services.TOP))
+FILE = Block("(top)", (*globals.TOP, *vrrp.TOP, *checks.TOP, *services.TOP))

@@ -1,12 +1,100 @@
 """Keywords of `global_defs`: what holds for the whole director."""
 
 from trimaran.conf.schema import Block, Keyword
-from trimaran.conf.table import checks, vrrp
-from trimaran.conf.values import Flag, Integer, Text
+from trimaran.conf.table import checks, services, vrrp
+from trimaran.conf.values import Flag, Text
 
-_NO_MAIL = "not supported yet, ignored: no mail is sent"
+
+def _ignored(about: str, why: str, *forms: str) -> tuple[Keyword[str], ...]:
+    """Keywords without which the director does the same for its clients; `why` is said."""
+    named = (form.partition(" ") for form in forms)
+    return tuple(Keyword(name, Text(usage), about, ignored=why) for name, _, usage in named)
+
 
 ROUTER_ID = Keyword("router_id", Text("NAME"), "Name of this director.")
+RELOAD_CHECK_CONFIG = Keyword(
+    "reload_check_config",
+    Text("[LOGFILE]"),
+    "Check the new configuration before a reload.",
+    ignored="not needed, ignored: a reload never takes a file that has errors",
+)
+_IGNORED = (
+    *_ignored(
+        "Mail.",
+        "not supported yet, ignored: no mail is sent",
+        *("notification_email { ADDRESS ... }", "notification_email_from ADDRESS"),
+        *("smtp_server HOST [PORT]", "smtp_connect_timeout SECONDS", "smtp_helo_name NAME"),
+        *("smtp_alert [on|off]", "smtp_alert_vrrp [on|off]", "smtp_alert_checker [on|off]"),
+        *("no_email_faults ", "no_checker_emails [on|off]"),
+    ),
+    *_ignored(
+        "Scripts.",
+        "ignored: scripts are not supported yet, so none is run",
+        *("script_user USER [GROUP]", "enable_script_security "),
+    ),
+    *_ignored(
+        "SNMP.",
+        "not supported, ignored: there is no SNMP agent",
+        *("snmp_socket ADDRESS", "enable_traps ", "enable_snmp_vrrp ", "enable_snmp_rfc "),
+        *("enable_snmp_rfcv2 ", "enable_snmp_rfcv3 ", "enable_snmp_checker "),
+        *("snmp_vs_stats_update_interval SECONDS", "snmp_rs_stats_update_interval SECONDS"),
+    ),
+    *_ignored(
+        "D-Bus.",
+        "not supported, ignored: there is no D-Bus service",
+        *("enable_dbus ", "dbus_service_name NAME", "dbus_no_interface_name NAME"),
+    ),
+    *_ignored(
+        "Names of processes.",
+        "ignored: processes are named trimaran and what they do",
+        *("process_names ", "process_name NAME", "vrrp_process_name NAME"),
+        *("checker_process_name NAME", "bfd_process_name NAME"),
+    ),
+    *_ignored(
+        "Priority of processes.",
+        "not needed, ignored: the process of VRRP runs at real-time priority, its memory locked",
+        *("max_auto_priority [PRIORITY]", "min_auto_priority_delay MICROSECONDS"),
+        *("vrrp_priority NICE", "vrrp_no_swap ", "vrrp_rt_priority PRIORITY"),
+        *("vrrp_cpu_affinity CPU ...", "vrrp_rlimit_rttime MICROSECONDS"),
+        *("checker_priority NICE", "checker_no_swap ", "checker_rt_priority PRIORITY"),
+        *("checker_cpu_affinity CPU ...", "checker_rlimit_rttime MICROSECONDS"),
+        *("bfd_priority NICE", "bfd_no_swap ", "bfd_rt_priority PRIORITY"),
+        *("bfd_cpu_affinity CPU ...", "bfd_rlimit_rttime MICROSECONDS"),
+    ),
+    *_ignored(
+        "Buffers of sockets.",
+        "not needed, ignored: what a buffer has lost is read again",
+        *("vrrp_netlink_cmd_rcv_bufs BYTES", "vrrp_netlink_cmd_rcv_bufs_force [on|off]"),
+        *("vrrp_netlink_monitor_rcv_bufs BYTES", "vrrp_netlink_monitor_rcv_bufs_force [on|off]"),
+        *("process_monitor_rcv_bufs BYTES", "process_monitor_rcv_bufs_force [on|off]"),
+        *("lvs_netlink_cmd_rcv_bufs BYTES", "lvs_netlink_cmd_rcv_bufs_force [on|off]"),
+        *("lvs_netlink_monitor_rcv_bufs BYTES", "lvs_netlink_monitor_rcv_bufs_force [on|off]"),
+    ),
+    *_ignored(
+        "Dumps of the state.",
+        "ignored: there are no dumps, 'trimaran status --json' tells the state",
+        *("data_use_instance [on|off]", "json_version 1|2", "state_dump_file PATH"),
+        *("stats_dump_file PATH", "json_dump_file PATH"),
+    ),
+    *_ignored(
+        "Groups by nftables.",
+        "ignored: each entry of a group is a service of its own, which serves the same packets",
+        *("nftables_ipvs [TABLE]", "nftables_ipvs_priority PRIORITY"),
+        "nftables_ipvs_start_fwmark FWMARK",
+    ),
+    *_ignored(
+        "Copies of the configuration.",
+        "ignored: no copy of the configuration is made",
+        *("config_save_dir DIRECTORY", "tmp_config_directory DIRECTORY"),
+    ),
+    *_ignored(
+        "Log.",
+        "ignored: it does not change what is logged",
+        "checker_log_all_failures [on|off]",
+    ),
+    *_ignored("Files.", "ignored: no file is written that it would matter for", "umask MASK"),
+    *_ignored("Tests of keepalived.", "ignored: it is for tests", "random_seed NUMBER"),
+)
 GLOBAL_DEFS = Keyword(
     "global_defs",
     Flag(),
@@ -14,14 +102,19 @@ GLOBAL_DEFS = Keyword(
     repeats=True,
     block=Block(
         "global_defs",
-        (
-            ROUTER_ID,
-            *vrrp.GLOBAL,
-            *checks.GLOBAL,
-            Keyword("notification_email", Text("{ ADDRESS ... }"), "Mail.", ignored=_NO_MAIL),
-            Keyword("notification_email_from", Text("ADDRESS"), "Mail.", ignored=_NO_MAIL),
-            Keyword("smtp_server", Text("HOST [PORT]"), "Mail.", ignored=_NO_MAIL),
-            Keyword("smtp_connect_timeout", Integer(0, 4294), "Mail.", ignored=_NO_MAIL),
-        ),
+        (ROUTER_ID, *vrrp.GLOBAL, *checks.GLOBAL, *services.GLOBAL, RELOAD_CHECK_CONFIG, *_IGNORED),
     ),
 )
+_RUN_DIRECTORY = "ignored: several daemons on a host need a --run-dir each"
+TOP = (
+    GLOBAL_DEFS,
+    Keyword("instance", Text("NAME"), "Name of this daemon.", ignored=_RUN_DIRECTORY),
+    Keyword("use_pid_dir", Flag(), "Where PID files are.", ignored=_RUN_DIRECTORY),
+    Keyword(
+        "child_wait_time",
+        Text("SECONDS"),
+        "How long a stop may take.",
+        ignored="ignored: a stop takes less than a second",
+    ),
+)
+"""What stands at the top level."""

@@ -4,6 +4,7 @@ from trimaran.conf.schema import Block, Entries, Keyword
 from trimaran.conf.table.checks import CHECKS, TIMING
 from trimaran.conf.targets import (
     AddressAndPort,
+    ConnectionTimeouts,
     Granularity,
     GroupEntry,
     Members,
@@ -25,6 +26,16 @@ DEFAULT_PERSISTENCE = 360
 _SCHEDULERS = (
     *("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "mh"),
     *("dh", "fo", "ovf", "sed", "nq", "twos"),
+)
+
+_NO_MAIL = "not supported yet, ignored: no mail is sent"
+_NO_SNMP = "not supported, ignored: there is no SNMP agent"
+_IGNORED = (
+    Keyword("smtp_alert", Boolean(), "Mail.", ignored=_NO_MAIL),
+    Keyword("snmp_name", Text("NAME"), "SNMP.", ignored=_NO_SNMP),
+)
+VIRTUALHOST = Keyword(
+    "virtualhost", Text("NAME"), "The host that HTTP checks ask for where they do not say."
 )
 
 # --- real servers
@@ -72,8 +83,10 @@ REAL_SERVER = Keyword(
             LOWER_THRESHOLD,
             INHIBIT_ON_FAILURE,
             ALPHA,
+            VIRTUALHOST,
             *TIMING,
             *CHECKS,
+            *_IGNORED,
         ),
     ),
     expected="it is left out, as by keepalived: write a real_server",
@@ -205,8 +218,10 @@ VIRTUAL_SERVER = Keyword(
             SORRY_SERVER,
             SORRY_SERVER_INHIBIT,
             SORRY_SERVER_METHOD,
+            VIRTUALHOST,
             *TIMING,
             REAL_SERVER,
+            *_IGNORED,
         ),
     ),
 )
@@ -218,6 +233,20 @@ VIRTUAL_SERVER_GROUP = Keyword(
     repeats=True,
     block=Entries("virtual_server_group", GROUP_ENTRY),
 )
+
+LVS_TIMEOUTS = Keyword(
+    "lvs_timeouts",
+    ConnectionTimeouts(),
+    "How long idle connections are kept: TCP's, TCP's after a FIN, UDP's; 0 as it was. What they "
+    "were before comes back at the end.",
+)
+LVS_FLUSH_ON_STOP = Keyword(
+    "lvs_flush_on_stop",
+    Choice({"VS": True}),
+    "Remove all services of this configuration at the end, as is always done here.",
+)
+GLOBAL = (LVS_TIMEOUTS, LVS_FLUSH_ON_STOP)
+"""What `global_defs` says for all services."""
 
 TOP = (VIRTUAL_SERVER_GROUP, VIRTUAL_SERVER)
 """Blocks at the top level."""

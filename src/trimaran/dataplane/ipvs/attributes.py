@@ -8,6 +8,7 @@ from typing import Final
 NESTED: Final = 0x8000
 _TYPE_MASK: Final = 0x3FFF
 _HEADER: Final = struct.Struct("=HH")
+_unpack: Final = _HEADER.unpack_from
 _U8: Final = struct.Struct("=HHBxxx")
 _U16: Final = struct.Struct("=HHHxx")
 _BE16: Final = struct.Struct("=HH2sxx")
@@ -51,11 +52,11 @@ def nest(kind: int, attributes: Iterable[bytes]) -> bytes:
 def parse(data: bytes) -> dict[int, bytes]:
     """The values by type (of a repeated one the last, as in the kernel). Raises `Malformed`."""
     found: dict[int, bytes] = {}
-    offset = 0
-    while offset + 4 <= len(data):
-        length, kind = _HEADER.unpack_from(data, offset)
-        if length < 4 or offset + length > len(data):
-            raise Malformed(f"attribute of {length} bytes where {len(data) - offset} are left")
+    offset, end = 0, len(data)
+    while offset + 4 <= end:
+        length, kind = _unpack(data, offset)
+        if length < 4 or offset + length > end:
+            raise Malformed(f"attribute of {length} bytes where {end - offset} are left")
         found[kind & _TYPE_MASK] = data[offset + 4 : offset + length]
         offset += length + 3 & ~3
     return found

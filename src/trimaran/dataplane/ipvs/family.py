@@ -1,6 +1,6 @@
 """The numbers of the generic netlink family IPVS (linux/ip_vs.h, ipvs-semantics 6.1)."""
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Final
 
 from trimaran.dataplane.base import SchedulerFlag, SyncRole, TunnelChecksum, TunnelType
@@ -100,14 +100,14 @@ class DaemonAttribute(IntEnum):
     TTL = 8
 
 
-class ServiceFlag(IntFlag):
+class ServiceFlag(IntEnum):
     """Flags of a service besides those of its scheduler."""
 
     PERSISTENT = 1
     ONE_PACKET = 4
 
 
-SCHEDULER_FLAGS: Final = SchedulerFlag.FLAG_1 | SchedulerFlag.FLAG_2 | SchedulerFlag.FLAG_3
+SCHEDULER_FLAGS: Final = int(SchedulerFlag.FLAG_1 | SchedulerFlag.FLAG_2 | SchedulerFlag.FLAG_3)
 
 METHODS: Final = (
     Forwarding.MASQUERADING,

@@ -92,7 +92,8 @@ class IpvsOperator:
         try:
             self._netlink.request(requests.request(step))
         except NetlinkError as error:
-            raise refused_step(step, error) from error
+            text = f"{refusals.what(step)}: {reason(step, error)}"
+            raise Refused(error.errno, text) from error
 
     def zero(self, service: ServiceKey | None) -> None:
         if service is None:
@@ -172,10 +173,9 @@ def _after_loading() -> GenericNetlink:
         raise Refused(errno.ENOPROTOOPT, f"this kernel has no IPVS: {why}") from None
 
 
-def refused_step(step: Step, error: NetlinkError) -> Refused:
-    """The kernel's refusal of a step, explained."""
-    reason = refusals.why(step, error.errno)
-    return Refused(error.errno, f"{refusals.what(step)}: {reason}{_quoted(error)}")
+def reason(step: Step, error: NetlinkError) -> str:
+    """Why the kernel refused a step."""
+    return refusals.why(step, error.errno) + _quoted(error)
 
 
 @contextmanager
@@ -184,8 +184,8 @@ def explained(subject: str, known: Mapping[int, str] = {}) -> Iterator[None]:
     try:
         yield
     except NetlinkError as error:
-        reason = refusals.explain(error.errno, known)
-        raise Refused(error.errno, f"{subject}: {reason}{_quoted(error)}") from error
+        why = refusals.explain(error.errno, known) + _quoted(error)
+        raise Refused(error.errno, f"{subject}: {why}") from error
     except Malformed as error:
         raise DataplaneError(f"{subject}: the kernel's answer makes no sense: {error}") from error
 

@@ -16,7 +16,7 @@ from trimaran.dataplane.difference import difference
 from trimaran.dataplane.ipvs import modules, refusals, replies, requests
 from trimaran.dataplane.ipvs.family import Command
 from trimaran.dataplane.ipvs.netlink import GenericNetlink, NetlinkError
-from trimaran.dataplane.ipvs.operator import IpvsOperator, explained, refused_step
+from trimaran.dataplane.ipvs.operator import IpvsOperator, explained, reason
 from trimaran.dataplane.ipvs.requests import Request
 from trimaran.dataplane.steps import AddService, EditService, Step
 from trimaran.model.service import ServiceKey
@@ -119,7 +119,10 @@ class IpvsDataplane(IpvsOperator):
 
         What is known to be there now; the steps taken; those refused, with why.
         """
-        known = self._read_all() if self._known is None else self._known
+        known = self._known
+        if known is None:
+            known = self._read_all()
+            self._kept.clear()
         self._known = None  # until it is known what was done
         wanted = {service.key: service for service in asked}
         for key in [key for key in self._kept if wanted.get(key) != known[key]]:
@@ -193,8 +196,8 @@ def _left_out(refused: _Refusals, problems: Mapping[str, str]) -> tuple[str, ...
     for step, error in refused:
         if error.errno == errno.ESRCH and step.service in lacking:
             continue
-        reason = str(refused_step(step, error)).removeprefix(f"{refusals.what(step)}: ")
+        why = reason(step, error)
         if isinstance(step, AddService | EditService):
-            reason += "".join(f" ({problems[m]})" for m in _modules(step) if m in problems)
-        lines.append(f"{refusals.what(step)} left out: {reason}")
+            why += "".join(f" ({problems[m]})" for m in _modules(step) if m in problems)
+        lines.append(f"{refusals.what(step)} left out: {why}")
     return tuple(lines)

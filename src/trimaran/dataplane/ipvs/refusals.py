@@ -1,4 +1,4 @@
-"""Why the kernel's IPVS refuses something, in an operator's words (ipvs-semantics 6.2). Pure."""
+"""Why the kernel's IPVS refuses something, in an operator's words (ipvs-semantics 6.2)."""
 
 import errno
 import os

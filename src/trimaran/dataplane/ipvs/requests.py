@@ -4,6 +4,7 @@ Integers are in host byte order, except ports, the IPv4 netmask and the multicas
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from trimaran.dataplane.base import Destination, Settings, SyncDaemon, SyncRole, Timeouts
@@ -57,6 +58,7 @@ def request(step: Step) -> Request:
             return Request(Command.DEL_DEST, service_key(key) + named)
 
 
+@lru_cache(maxsize=16)  # a service and its destinations follow each other
 def service_key(key: ServiceKey) -> bytes:
     """The attribute that names a service."""
     return attributes.nest(Top.SERVICE, _key(key))

@@ -1,5 +1,6 @@
 """`python -m trimaran.lab.vm [--timeout SECONDS] [--share DIR] COMMAND...`: run it in the VM."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main(timeout: float, share: Path | None, command: tuple[str, ...]) -> None:
 
     What it prints and its exit status are passed on; what it writes outside DIR is lost.
     """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         sys.exit(machine.run(command, timeout=timeout, share=share))
     except LabError as error:

@@ -35,15 +35,15 @@ def run(
     *,
     timeout: float,
     share: Path | None = None,
-    stdout: BinaryIO = sys.stdout.buffer,
-    stderr: BinaryIO = sys.stderr.buffer,
+    stdout: BinaryIO | None = None,
+    stderr: BinaryIO | None = None,
 ) -> int:
     """Boot, run the command as root in this directory, and return its exit status.
 
     `timeout`: seconds from power on to the command's end. `share`: a directory that the VM may
     write to, where `console.log` goes too; all else that it writes is lost. What the command
-    prints comes while it is printed. One VM runs at a time on a machine: others wait. Raises
-    `VmCut`, with the end of the console, and `LabError`.
+    prints is passed on while it runs, by default to this process's own outputs. One VM runs at
+    a time on a machine: others wait. Raises `LabError`; `VmCut` has the end of the console.
     """
     if os.geteuid() != 0:
         raise LabError("you must be root (the VM reads all of this machine's files)")
@@ -53,7 +53,11 @@ def run(
         image.write_bytes(initramfs.build(debian.modules, _job(command, debian.modules, share)))
         say(f"booting {debian.directory.name}: {_CPUS} CPUs, {_MEGABYTES} MB, emulated")
         status = _Status()
-        sinks = {1: _writer(stdout), 2: _writer(stderr), 3: status.hear}
+        sinks = {
+            1: _writer(stdout or sys.stdout.buffer),
+            2: _writer(stderr or sys.stderr.buffer),
+            3: status.hear,
+        }
         ended = _emulate(debian.vmlinux, image, share, console, sinks, timeout)
         if status.exit is not None:
             return status.exit
