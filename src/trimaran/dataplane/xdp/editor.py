@@ -25,7 +25,7 @@ from trimaran.dataplane.steps import (
     EditDestination,
     Step,
 )
-from trimaran.dataplane.xdp import libbpf
+from trimaran.dataplane.xdp import libbpf, methods
 from trimaran.dataplane.xdp.extents import Extents
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.tables import Records, Tables, pack_rotation, unpack_rotation
@@ -36,16 +36,21 @@ from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 TRASH_PERIOD: Final = 120 * SECOND
 SCHEDULERS: Final = ("rr",)
 _NO_SERVICE: Final = 0xFFFFFFFF
+UNSPECIFIED: Final = IPv4Address(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """How frames reach a next hop: its MAC, ours, the interface and its MTU in bytes."""
+    """How frames reach a next hop: its MAC, ours, the interface and its MTU in bytes.
+
+    `source`: our address for packets of our own on this way (tunnels, errors).
+    """
 
     mac: bytes
     source_mac: bytes
     ifindex: int
     mtu: int
+    source: IPv4Address = UNSPECIFIED
 
 
 def service_key(tables: Tables, service: int) -> ServiceKey:
@@ -67,7 +72,8 @@ def server_key(tables: Tables, destination: int) -> ServerKey:
 def read_destination(tables: Tables, destination: int) -> Destination:
     """A destination's record as what was desired."""
     weight = int(tables.destinations["weight"][destination])
-    return Destination(server_key(tables, destination), weight, Forwarding.DIRECT_ROUTING)
+    forwarding, tunnel = methods.read(tables, destination)
+    return Destination(server_key(tables, destination), weight, forwarding, tunnel=tunnel)
 
 
 def read_service(tables: Tables, service: int) -> Service:
@@ -124,7 +130,8 @@ class Editor:
                 record["mac"].tobytes(),
                 record["source_mac"].tobytes(),
                 int(record["interface"]),
-                int(record["mtu"]),
+                int(record["mtu"]) + methods.overhead(self._tables, destination),
+                IPv4Address(int(record["source"])),
             )
 
     def _repair_index(self) -> None:
@@ -210,7 +217,9 @@ class Editor:
                         continue
                     added.insert(0, record)
                 case EditDestination(_, destination):
-                    weights[self._destinations[key, destination.key]] = destination.weight
+                    record = self._destinations[key, destination.key]
+                    weights[record] = destination.weight
+                    self._set_method(record, destination)
                 case DeleteDestination(_, server):
                     gone.add(self._destinations[key, server])
             taken.append(step)
@@ -335,7 +344,7 @@ class Editor:
         tables.destinations["service"][number] = service
         tables.destinations["weight"][number] = destination.weight
         self._idle_since.pop(number, None)
-        self._resolve(number)
+        self._set_method(number, destination)
         self._set_flags(number, put=DestinationFlag.CONFIGURED)
         return number
 
@@ -394,6 +403,10 @@ class Editor:
             if server.address == address:
                 self._resolve(destination)
 
+    def _set_method(self, number: int, destination: Destination) -> None:
+        methods.write(self._tables, number, destination)
+        self._resolve(number)
+
     def _resolve(self, destination: int) -> None:
         address = server_key(self._tables, destination).address
         local, resolved, reachable = (
@@ -401,7 +414,8 @@ class Editor:
             DestinationFlag.RESOLVED,
             DestinationFlag.REACHABLE,
         )
-        if address in self._local:
+        forwarding, _ = methods.read(self._tables, destination)
+        if address in self._local or forwarding is Forwarding.LOCAL:
             self._set_flags(destination, put=local, clear=resolved | reachable)
             return
         neighbour = self._neighbours.get(address)
@@ -413,7 +427,9 @@ class Editor:
         way = neighbour.mac + neighbour.source_mac + neighbour.ifindex.to_bytes(4, "little")
         record[0] = int.from_bytes(way[:8], "little")
         record[1] = int.from_bytes(way[8:], "little")
-        self._tables.destinations["mtu"][destination] = neighbour.mtu
+        self._tables.destinations["source"][destination] = int(neighbour.source)
+        overhead = methods.overhead(self._tables, destination)
+        self._tables.destinations["mtu"][destination] = min(neighbour.mtu, 0xFFFF) - overhead
         self._set_flags(destination, put=resolved | reachable, clear=local)
 
     def empty_trash(self, now: int) -> None:
@@ -464,9 +480,7 @@ def _unsupported(service: Service) -> str | None:
     if reason is not None:
         return f"{service.key}: left out: the XDP dataplane cannot {reason}"
     for destination in service.destinations:
-        if destination.forwarding is not Forwarding.DIRECT_ROUTING:
-            return (
-                f"{service.key}: left out: server {destination.key}: the XDP dataplane cannot "
-                f"forward by {destination.forwarding.name} yet (it can by DIRECT_ROUTING)"
-            )
+        reason = methods.unsupported(destination)
+        if reason is not None:
+            return f"{service.key}: left out: server {destination.key}: the XDP dataplane {reason}"
     return None

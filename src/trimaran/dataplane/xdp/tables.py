@@ -103,6 +103,16 @@ def pack_rotation(first: int, length: int, cursor: int) -> int:
     return first << 2 * layout.CURSOR_BITS | length << layout.CURSOR_BITS | cursor
 
 
+def destination_of(control: int) -> int:
+    """The number of the destination in a connection's control word."""
+    return control >> layout.DESTINATION_SHIFT & layout.MAX_DESTINATIONS - 1
+
+
+def state_of(control: int) -> int:
+    """The state in a connection's control word (`dataplane.states`)."""
+    return control >> layout.STATE_SHIFT & layout.STATES - 1
+
+
 def native(address: IPv4Address) -> int:
     """An address as the program loads it: its four bytes, little end first."""
     return int.from_bytes(address.packed, "little")
