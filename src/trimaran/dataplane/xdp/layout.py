@@ -16,12 +16,17 @@ from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp.libbpf import BpfObject
 
 SLOTS: Final = 4
-STATES: Final = 16
+STATES: Final = 32
 HELD_BUCKETS: Final = 1024
 HELD_SLOTS: Final = 16
 INTERFACES: Final = 1024
 TICKS_PER_SECOND: Final = 16
 PHASE_LIVE: Final = 2
+PHASE_SHIFT: Final = 62
+STATE_SHIFT: Final = 56
+FORWARDING_SHIFT: Final = 54
+DESTINATION_SHIFT: Final = 32
+MAX_DESTINATIONS: Final = 1 << FORWARDING_SHIFT - DESTINATION_SHIFT
 PLACE_BITS: Final = 20
 NO_TABLE: Final = 0xFFFFFFFF
 ROW_SLOTS: Final = 16
@@ -71,6 +76,7 @@ class Event(IntEnum):
     ICMP_SENT = 9
     ICMP_SUPPRESSED = 10
     CONTENTION = 11
+    MERGED = 12
 
 
 FLOW: Final = np.dtype(
@@ -129,7 +135,11 @@ DESTINATION: Final = np.dtype(
         ("reserved1", "<u2"),
         ("weight", "<u4"),
         ("service", "<u4"),
-        ("reserved2", "<u4", (4,)),
+        ("source", ">u4"),
+        ("tunnel_port", ">u2"),
+        ("tunnel", "u1"),
+        ("tunnel_checksum", "u1"),
+        ("reserved2", "<u4", (2,)),
     ]
 )
 
@@ -203,7 +213,7 @@ _STRUCTS: Final = {
     "icmp_budget": ICMP_BUDGET,
 }
 
-_MEANING: Final = 1
+_MEANING: Final = 2
 """To be raised when the meaning of a field changes but its place does not."""
 
 

@@ -109,6 +109,16 @@ def pack_list(head: int, length: int, generation: int) -> int:
     return head << 2 * layout.PLACE_BITS | length << layout.PLACE_BITS | generation & field
 
 
+def destination_of(control: int) -> int:
+    """The number of the destination in a connection's control word."""
+    return control >> layout.DESTINATION_SHIFT & layout.MAX_DESTINATIONS - 1
+
+
+def state_of(control: int) -> int:
+    """The state in a connection's control word (`dataplane.states`)."""
+    return control >> layout.STATE_SHIFT & layout.STATES - 1
+
+
 def native(address: IPv4Address) -> int:
     """An address as the program loads it: its four bytes, little end first."""
     return int.from_bytes(address.packed, "little")

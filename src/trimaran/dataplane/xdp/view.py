@@ -24,7 +24,7 @@ from trimaran.dataplane.xdp.editor import (
 )
 from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
-from trimaran.dataplane.xdp.tables import Tables
+from trimaran.dataplane.xdp.tables import Tables, destination_of, state_of
 from trimaran.model.service import Protocol
 
 _PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
@@ -83,7 +83,7 @@ class XdpView:
         now = self.tables.tick()
         whole = int(now)
         slots = self.tables.flows.view(layout.FLOW_FIELDS)
-        live = slots[slots["control"] >> np.uint64(60) == layout.PHASE_LIVE]
+        live = slots[slots["control"] >> np.uint64(layout.PHASE_SHIFT) == layout.PHASE_LIVE]
         found = []
         for entry in live.tolist():
             client, virtual, client_port, virtual_port, protocol, _, control, _ = entry
@@ -97,8 +97,8 @@ class XdpView:
                     client_port,
                     IPv4Address(virtual),
                     virtual_port,
-                    server_key(self.tables, control >> 32 & 0xFFFFFF),
-                    states.STATE_NAMES[control >> 56 & 15],
+                    server_key(self.tables, destination_of(control)),
+                    states.STATE_NAMES[state_of(control)],
                     # A fresh entry of 60 s is shown with 59, as IPVS does.
                     max(int(left - 2), 0) // layout.TICKS_PER_SECOND,
                 )
