@@ -57,4 +57,3 @@ def overhead(tables: Tables, number: int) -> int:
             TunnelType.GRE: 8 if tunnel.checksum is TunnelChecksum.FULL else 4,
         }[tunnel.type]
     )
-
