@@ -224,6 +224,20 @@ struct sweep {
 	__u32 flows;		/* out: live ones seen */
 };
 
+/* A connection to be entered; `control` has the ticks left to live where a flow has its expiry. */
+struct newcomer {
+	__u64 addresses;
+	__u64 transport;
+	__u64 control;
+};
+
+#define NEWCOMERS 256		/* at a time */
+
+struct entering {
+	__u32 count;
+	__u32 entered;		/* out */
+};
+
 struct clock_reading {
 	__u64 jiffies;
 	__u64 time;

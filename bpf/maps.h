@@ -25,6 +25,7 @@ MAPPED_ARRAY(counters, struct counters);	/* CPU * capacity + destination */
 MAPPED_ARRAY(loads, struct load);
 MAPPED_ARRAY(events, struct events);		/* by CPU */
 MAPPED_ARRAY(ledger, struct ledger);		/* destinations, then services, then the total */
+MAPPED_ARRAY(newcomers, struct newcomer);	/* from user space, for enter() */
 MAPPED_ARRAY(icmp_budgets, struct icmp_budget);	/* by CPU */
 
 struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* trimaran's XDP program: a packet of a known connection takes the short way through
  * trimaran(), everything else goes through balance(); user space runs sweep() once a second. */
-#include "forward.h"
+#include "enter.h"
 #include "states.h"
 
 static __always_inline void count_packet(struct counters *c, const struct packet *p)

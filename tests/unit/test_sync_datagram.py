@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimaran.sync.datagram import HEADER_LENGTH, Received, decode, encode, request
+from trimaran.sync.datagram import HEADER_LENGTH, Received, decode, encode, end, request
 from trimaran.sync.record import STATES, Flag, Record
 
 DATA = Path(__file__).parents[1] / "data" / "ipvs" / "sync"
@@ -109,6 +109,7 @@ def test_no_mutation_does_harm(case: dict[str, Any], data: st.DataObject) -> Non
     decode(bytes(mutated), 0)
 
 
-def test_an_empty_datagram_is_a_request() -> None:
+def test_datagrams_without_records_ask_and_end() -> None:
     assert decode(request(SYNCID), SYNCID) == Received(request=True)
+    assert decode(end(SYNCID), SYNCID) == Received(end=True)
     assert decode(request(SYNCID), 3).request is False

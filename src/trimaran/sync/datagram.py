@@ -23,6 +23,7 @@ _OPTION_SEQUENCE, _OPTION_ENGINE_DATA, _OPTION_ENGINE = 1, 2, 3
 _IGNORABLE: Final = 0x40
 _LONGEST_ENGINE_NAME: Final = 15
 _MOST_RECORDS: Final = 255
+_END: Final = b"end\0"
 
 HEADER_LENGTH: Final = _HEADER.size
 
@@ -31,13 +32,14 @@ HEADER_LENGTH: Final = _HEADER.size
 class Received:
     """What a datagram said: the records that count, and why others do not.
 
-    `request`: it is well formed and has no record at all. Kernels pay no attention to it;
-    directors of trimaran ask each other for everything that way.
+    `request` and `end`: it is one of the two that directors of trimaran add to the protocol, of
+    no records, so that kernels pay no attention: `tell me everything`, and `that was all`.
     """
 
     records: tuple[Record, ...] = ()
     discarded: tuple[str, ...] = ()
     request: bool = False
+    end: bool = False
 
 
 class _Malformed(Exception):
@@ -56,11 +58,14 @@ def decode(data: bytes, syncid: int) -> Received:
     if len(data) >= _HEADER.size:
         reserved, _, _, records, version, spare = _HEADER.unpack_from(data)
         if not reserved and version == 1 and not spare:
-            return _collect(_records(data, records), request=size == _HEADER.size)
-    return _collect(_records_v0(data, count), request=False)
+            body = data[_HEADER.size :]
+            if not records:
+                return Received(request=not body, end=body == _END)
+            return _collect(_records(data, records))
+    return _collect(_records_v0(data, count))
 
 
-def _collect(found: Iterator[Record | str], *, request: bool) -> Received:
+def _collect(found: Iterator[Record | str]) -> Received:
     records: list[Record] = []
     discarded: list[str] = []
     try:
@@ -72,7 +77,7 @@ def _collect(found: Iterator[Record | str], *, request: bool) -> Received:
                 discarded.append(reason)
     except _Malformed as error:
         discarded.append(str(error))
-    return Received(tuple(records), tuple(discarded), request)
+    return Received(tuple(records), tuple(discarded))
 
 
 def _records(data: bytes, count: int) -> Iterator[Record | str]:
@@ -194,8 +199,13 @@ def encode(records: Iterable[Record], syncid: int, max_length: int) -> Iterator[
 
 
 def request(syncid: int) -> bytes:
-    """The empty datagram: from a backup `tell me everything`, from a master `that was all`."""
+    """`Tell me everything`: to whoever tells others of its connections."""
     return _datagram(b"", 0, syncid)
+
+
+def end(syncid: int) -> bytes:
+    """`That was all`: the answer to a request has been sent."""
+    return _datagram(_END, 0, syncid)
 
 
 def _datagram(body: bytes, count: int, syncid: int) -> bytes:

@@ -7,7 +7,7 @@ What finds no room even so, or cannot be done, is left out; everything else is a
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
@@ -167,6 +167,10 @@ class Editor:
     def services(self) -> list[int]:
         """Records of the configured services."""
         return list(self._services.values())
+
+    def destinations(self) -> Mapping[tuple[ServiceKey, ServerKey], int]:
+        """Records of all destinations, also of those in the trash."""
+        return self._destinations
 
     def addresses(self) -> set[IPv4Address]:
         """Addresses of all destinations that packets may still go to."""

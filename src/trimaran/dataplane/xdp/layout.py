@@ -30,6 +30,7 @@ MAX_DESTINATIONS: Final = 1 << FORWARDING_SHIFT - DESTINATION_SHIFT
 PLACE_BITS: Final = 20
 NO_TABLE: Final = 0xFFFFFFFF
 ROW_SLOTS: Final = 16
+NEWCOMERS: Final = 256
 
 
 class DestinationFlag(IntFlag):
@@ -191,6 +192,10 @@ SWEEP: Final = np.dtype(
     [("first", "<u4"), ("buckets", "<u4"), ("expired", "<u4"), ("flows", "<u4")]
 )
 
+NEWCOMER: Final = np.dtype([("addresses", "<u8"), ("transport", "<u8"), ("control", "<u8")])
+
+ENTERING: Final = np.dtype([("count", "<u4"), ("entered", "<u4")])
+
 CLOCK_READING: Final = np.dtype([("jiffies", "<u8"), ("time", "<u8")])
 
 ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
@@ -210,6 +215,8 @@ _STRUCTS: Final = {
     "ledger": LEDGER,
     "sweep": SWEEP,
     "clock_reading": CLOCK_READING,
+    "newcomer": NEWCOMER,
+    "entering": ENTERING,
     "icmp_budget": ICMP_BUDGET,
 }
 

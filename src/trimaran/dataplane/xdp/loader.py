@@ -35,6 +35,7 @@ class Programs:
 
     main: int
     sweep: int
+    enter: int
     reflect: int
 
 
@@ -111,7 +112,9 @@ def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
         source.reuse(name, descriptor)
     _close(kept)
     source.load()
-    programs = Programs(*(source.program_descriptor(n) for n in ("trimaran", "sweep", "reflect")))
+    programs = Programs(
+        *(source.program_descriptor(n) for n in ("trimaran", "sweep", "enter", "reflect"))
+    )
     tables = Tables({n: os.dup(source.map_descriptor(n)) for n in MAPS}, writable=True)
     libbpf.bind_map(programs.main, source.map_descriptor("ledger"))
     if not kept:
@@ -150,6 +153,7 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         "counters": cpus * capacity.destinations,
         "loads": capacity.destinations,
         "events": cpus,
+        "newcomers": layout.NEWCOMERS,
         "ledger": capacity.destinations + capacity.services + 1,
         SERVICE_IDS: capacity.services,
         BUDGETS: cpus,

@@ -1,6 +1,6 @@
 """The XDP dataplane, as the daemon drives it."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address
 
 import numpy as np
@@ -13,8 +13,10 @@ from trimaran.dataplane.xdp.held import set_held
 from trimaran.dataplane.xdp.layout import Capacity, Event
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load, set_lifetimes
 from trimaran.dataplane.xdp.statistics import Estimators
+from trimaran.dataplane.xdp.told import Told, enter
 from trimaran.dataplane.xdp.view import XdpView
 from trimaran.model.ip import IPAddress
+from trimaran.sync.record import Record
 
 
 class XdpDataplane(XdpView):
@@ -29,6 +31,7 @@ class XdpDataplane(XdpView):
         self._indices: dict[str, int] = {}
         self._number = libbpf.program_info(self.program).id
         self._missing_checksums = self.events()[Event.CHECKSUM_OFFLOADED]
+        self._told = Told(loaded.tables)
         self._sweep()  # which also sets the clock that everything here reads
 
     @classmethod
@@ -119,6 +122,19 @@ class XdpDataplane(XdpView):
     def wanted_neighbours(self) -> set[IPv4Address]:
         """Addresses that `set_neighbour` should be called for."""
         return self._editor.addresses()
+
+    def changes(self) -> Iterator[Record]:
+        """Connections that other directors should be told of now."""
+        return self._told.changes()
+
+    def tell_all_again(self) -> None:
+        """The next `changes` are all connections."""
+        self._told.forget()
+
+    def enter(self, records: Iterable[Record]) -> int:
+        """Enter connections that another director has; how many could be."""
+        program = self._loaded.programs.enter
+        return enter(self._loaded.tables, program, records, self._editor.destinations())
 
     def poll(self, now_ns: int) -> Sequence[str]:
         """To be called every second: expiry, rates, trash, interfaces; lines for the log."""

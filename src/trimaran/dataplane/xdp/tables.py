@@ -22,6 +22,7 @@ _MAPPED: Final = {
     "loads": layout.LOAD,
     "events": layout.EVENTS,
     "ledger": layout.LEDGER,
+    "newcomers": layout.NEWCOMER,
 }
 LIVE_MAP: Final = ".data.live"
 SERVICE_IDS: Final = "service_ids"
@@ -46,6 +47,7 @@ class Tables:
         self.load_bytes = self.loads.view("u1").reshape(-1, self.loads.itemsize)
         self.ledger = mapped["ledger"]
         self.events = mapped["events"]
+        self.newcomers = mapped["newcomers"]
         self.counters = mapped["counters"].reshape(-1, len(self.destinations))
         self.live = self._map(LIVE_MAP, layout.LIVE)[0]
         self.service_ids = descriptors[SERVICE_IDS]
