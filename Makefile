@@ -3,16 +3,26 @@
 
 python := .venv/bin/python
 
-.PHONY: demo test test-long lint bench setup clean
+.PHONY: demo test test-long test-vm lint bench setup clean
 
 demo: setup
 	.venv/bin/trimaran lab demo
 
 test: setup lint
-	$(python) -m pytest -q -m "not long"
+	$(python) -m pytest -q -m "not long and not vm"
 
 test-long: setup
 	$(python) -m pytest -q -m long
+
+# On Debian's own kernel, which has IPVS, in an emulated machine: first the bench itself, then in
+# one boot all of $(vm_tests). Results and the kernel's log are in build/vm.
+vm_tests = tests/vm
+test-vm:
+	@tools/setup vm
+	@mkdir -p build/vm
+	$(python) -m pytest -q -m vm
+	$(python) -m trimaran.lab.vm --timeout 1200 --share build/vm \
+		$(python) -m pytest -q -o timeout=600 --junitxml build/vm/junit.xml $(vm_tests)
 
 lint: setup
 	$(python) -m ruff check

@@ -1,31 +1,54 @@
 """No text, however broken, does more to the reader than to be refused."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimaran.conf import Result, Severity, load
+from trimaran.conf import Result, Severity, Surroundings, load
 from trimaran.conf.known import known_keywords
-from trimaran.conf.tokens import source, words_by_line
+from trimaran.conf.lines import Lines
+from trimaran.conf.report import Report
+from trimaran.conf.tokens import SCRIPT_LIKE, literal_words, source
 from trimaran.views.diagnostics import diagnostic_text, results_json
+from trimaran.views.effective import effective_text
 
 KEYWORDS = sorted({keyword for block in known_keywords().values() for keyword in block})
 VALUES = ["1", "256", "-1", "0.5", "9" * 5000, "192.168.1.10/24", "192.168.1.10", "fe80::1/64"]
 VALUES += ["rr", "DR", "TCP", "MASTER", "eth0", "dev", "label", "$A", "${A}", '"', '"x y"', "\\#"]
-LANGUAGE = ["{", "}", "\n", "{\n", "\n}\n", " ", "#", "!", "$A=1\n", "@lb1 ", "~SEQ(i, 2) ", "\r\n"]
+LANGUAGE = ["{", "}", "\n", "{\n", "\n}\n", " ", "#", "!", "$A=1\n", "@lb1 ", "\r\n"]
+LANGUAGE += ["~SEQ(i, 2) ", "~LST(i, a, b) ", "~SEQ(", "include f\n", "include g\n", "$i", "${i}"]
+LANGUAGE += ["\n$A=", "\n$B=\\\n", "\\\n", "$B", "${_RANDOM 1 2}", "${_ENV A}", "'", "script"]
 texts = st.one_of(
     st.text(),
     st.lists(st.sampled_from(KEYWORDS + VALUES * 10 + LANGUAGE * 20), max_size=80).map(" ".join),
 )
 
 
+class Itself:
+    """A world in which every file but one holds what is being read."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def find(self, pattern: str) -> Sequence[str]:
+        return [pattern]
+
+    def read(self, name: str) -> bytes:
+        return b"$A=2\n}\n" if name == "f" else self._text
+
+
 def judged(text: bytes) -> Result:
     """Whatever came out of it can be shown, and a configuration has no errors."""
-    result = load(text, "f")
+    result = load(text, "f", surroundings=Surroundings(Itself(text), "lb1"))
     assert results_json({"f": result})
     for diagnostic in result.diagnostics:
         assert len(diagnostic_text(diagnostic).split("\n")) <= 3
+    if result.config and result.said:
+        again = load(effective_text(result.said, result.config).encode(), "f")
+        assert again.config == result.config
     errors = any(d.severity is Severity.ERROR for d in result.diagnostics)
     assert (result.config is None) == errors
     return result
@@ -39,24 +62,51 @@ def test_any_bytes(text: bytes) -> None:
 @given(texts)
 def test_any_text(text: str) -> None:
     result = judged(text.encode("utf-8", "replace"))
-    places = [(d.span.line, d.span.column) for d in result.diagnostics]
+    places = [(d.span.line, d.span.column) for d in result.diagnostics if d.span.file == "f"]
     assert places == sorted(places)
 
 
 @given(texts)
 def test_every_word_is_where_it_says(text: str) -> None:
     file = source("f", text)
-    for line in words_by_line(file):
+    for number, line in enumerate(file.lines, start=1):
+        words = literal_words(file, number, line)
         ends = 0
-        for word in line:
+        for word in words:
             start = word.column - 1
             assert start >= ends
             ends = start + word.length
-            raw = file.lines[word.line - 1][start:ends]
+            raw = line[start:ends]
+            if words[0].text in SCRIPT_LIKE:
+                continue
             if word.quoted:
                 assert raw == f'"{word.text}' + ('"' if word.closed else "")
             else:
                 assert raw.replace("\\#", "#").replace("\\!", "!") == word.text
+
+
+plain = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='\\{}"$#!~@'))
+
+
+@given(st.lists(st.text("ab1.\"'", min_size=1), min_size=1, max_size=9), st.data())
+def test_a_value_is_as_good_as_its_definition(pieces: list[str], data: st.DataObject) -> None:
+    """Whatever part of a line is put into definitions, the same words come out."""
+    line = " ".join(pieces)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(line)), max_size=4)))
+    parts = [line[a:b] for a, b in pairwise([0, *cuts, len(line)])]
+    defined = [f"$V{n}={part}" for n, part in enumerate(parts) if part == part.strip()]
+    used = "".join(f"${{V{n}}}" if part == part.strip() else part for n, part in enumerate(parts))
+    assert texts_of("\n".join([*defined, used])) == texts_of(line)
+
+
+@given(plain, st.integers(1, 5))
+def test_a_repeated_line_is_that_line_many_times(line: str, times: int) -> None:
+    assert texts_of(f"~SEQ(i, {times}) {line}") == texts_of(line) * times
+
+
+def texts_of(text: str) -> list[list[str]]:
+    lines = Lines(Surroundings(), Report())
+    return [[word.text for word in line] for line in lines.words(source("f", text))]
 
 
 @given(

@@ -1,25 +1,64 @@
-"""Golden sessions of the real ipvsadm (`tests/data/ipvsadm`), and how to read listings back.
+"""Golden sessions of the real ipvsadm (`tests/data/ipvsadm`), and how they are played again.
 
-Rows that the model cannot hold yet (firewall marks, SCTP, IPv6) are left out.
+Each is a list of commands with what they printed, on a kernel with IPVS. `Session` runs them on
+any dataplane: ipvsadm within this process, all else by the shell, whose `ipvsadm` is a client of
+this process. What differs from run to run is masked: expiry, the order of connections.
 """
 
+import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trimaran.dataplane.base import (
-    Connection,
-    Counters,
-    Destination,
-    DestinationView,
-    ServiceView,
-    Settings,
-)
-from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
-
 DATA = Path(__file__).parents[1] / "data" / "ipvsadm"
+
+HOSTS = {
+    "vip.example.test": "192.168.1.10",
+    "rs1": "192.168.1.101",
+    "a-very-long-real-server-name.example.test": "192.168.1.102",
+    "vip6.example.test": "2001:db8:1::10",
+}
+"""The hosts file of the golden machine."""
+
+Main = Callable[[list[str], io.StringIO], int]
+"""ipvsadm: arguments and standard input; it prints, and returns its exit status."""
+
+_CLIENT = """\
+import json, socket, sys
+with socket.socket(socket.AF_UNIX) as channel:
+    channel.connect({path!r})
+    lines = sys.stdin.read() if "-R" in sys.argv[1:] else ""
+    channel.sendall(json.dumps([sys.argv[1:], lines]).encode())
+    channel.shutdown(socket.SHUT_WR)
+    out, err, status = json.load(channel.makefile())
+sys.stdout.write(out)
+sys.stderr.write(err)
+sys.exit(status)
+"""
+
+# What Debian's scripts of these names do, without their fixed PATH.
+_SAVE = """\
+case "$1" in -n) ;; -*)
+  echo "ipvsadm-save: Script to save the IPVS table to stdout." >&2
+  echo "   With the -n option, prints out the table in numeric format." >&2
+  exit 1 ;;
+esac
+ipvsadm -S $1
+"""
+_RESTORE = """\
+rules="$(grep -v '^#')"
+ipvsadm -C
+echo "$rules" | ipvsadm -R
+"""
 
 
 @dataclass(frozen=True)
@@ -34,94 +73,129 @@ class Step:
 
     @property
     def arguments(self) -> list[str]:
-        return self.command.split()[1:]
+        return shlex.split(self.command)[1:]
 
     def __str__(self) -> str:
         return f"{self.session}: {self.command}"
 
 
+def look_up(name: str) -> str:
+    """`socket.gethostbyname` on the golden machine."""
+    address = HOSTS.get(name, ":")
+    if ":" in address:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return address
+
+
+def look_back(address: str) -> tuple[str, list[str], list[str]]:
+    """`socket.gethostbyaddr` on the golden machine."""
+    for name, known in HOSTS.items():
+        if known == address:
+            return name, [], []
+    raise socket.herror(1, "Unknown host")
+
+
+def sessions() -> list[str]:
+    """The names of all sessions."""
+    return sorted(file.stem for file in DATA.glob("*.json"))
+
+
+def session(name: str) -> list[Step]:
+    """The steps of a session."""
+    found = json.loads((DATA / f"{name}.json").read_text())
+    return [Step(name, s["cmd"], s["stdout"], s["stderr"], s["rc"]) for s in found]
+
+
 def steps(*commands: str) -> list[Step]:
     """All steps of all sessions whose command is one of these."""
-    found = []
-    for file in sorted(DATA.glob("*.json")):
-        for step in json.loads(file.read_text()):
-            if not commands or step["cmd"] in commands:
-                texts = representable(step["stdout"]), step["stderr"]
-                found.append(Step(file.stem, step["cmd"], *texts, step["rc"]))
-    return found
+    every = [step for name in sessions() for step in session(name)]
+    return [step for step in every if not commands or step.command in commands]
 
 
-def representable(listing: str) -> str:
-    """The listing without services that the model cannot hold, and their destinations."""
-    kept, keeping = [], True
-    for line in listing.splitlines(keepends=True):
-        if line.startswith(("TCP ", "UDP ", "SCTP ", "FWM ")):
-            keeping = line.startswith(("TCP ", "UDP ")) and "[" not in line
-        if keeping:
-            kept.append(line)
-    return "".join(kept)
+def masked(step: Step) -> Step:
+    """Without what differs from run to run."""
+    text = step.stdout
+    if text.startswith("IPVS connection entries\n"):
+        title, columns, *rows = text.splitlines(keepends=True)
+        rows = sorted(re.sub(r"\b\d\d+:\d\d ", "MM:SS ", row, count=1) for row in rows)
+        text = "".join([title, columns, *rows])
+    elif "--nosort" in step.command:
+        blocks = re.split(r"^(?=[A-Z])", text, flags=re.MULTILINE)
+        text = "".join([*blocks[:3], *sorted(blocks[3:])])
+    if "--rate" in step.command:
+        text = re.sub(r" {2,}\d+(?=[ \n])", " N", text)
+    return replace(step, stdout=text)
 
 
-def services(listing: str) -> list[ServiceView]:
-    """Read `-Ln` back, in the order of the text."""
-    return [
-        ServiceView(key, Settings(words[2]), tuple(_destination(row) for row in rows))
-        for key, words, rows in _blocks(listing)
-    ]
+class Session:
+    """Runs commands of a session. `inject`: makes and sends packets, given its arguments."""
 
+    def __init__(self, main: Main, inject: Callable[[list[str]], None], home: Path) -> None:
+        self._main = main
+        self._inject = inject
+        self._home = home
 
-def counted_services(listing: str) -> list[ServiceView]:
-    """Read `-Ln --stats` or `--rate` back: the numbers as counters and as rates."""
-    views = []
-    for key, words, rows in _blocks(listing):
-        destinations = tuple(
-            DestinationView(Destination(_server(row[1])), 0, 0, 0, _counters(row), _counters(row))
-            for row in rows
-        )
-        views.append(
-            ServiceView(key, Settings("rr"), destinations, _counters(words), _counters(words))
-        )
-    return views
+    def run(self, step: Step) -> Step:
+        """What the command does here."""
+        program, _, rest = step.command.partition(" ")
+        if program == "inject":
+            self._inject(shlex.split(rest))
+            result = "", "", 0
+        elif program == "ipvsadm" and not re.search("[|<>;&]", step.command):
+            result = self._run(step.arguments)
+        else:
+            result = self._shell(step.command)
+        return Step(step.session, step.command, *result)
 
+    def _run(self, arguments: list[str], lines: str = "") -> tuple[str, str, int]:
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            status = self._main(arguments, io.StringIO(lines))
+        return out.getvalue(), err.getvalue(), status
 
-def connections(listing: str) -> list[Connection]:
-    """Read `-Lnc` back."""
-    entries = []
-    for line in listing.splitlines()[2:]:
-        protocol, expires, state, client, virtual, destination = line.split()
-        minutes, seconds = expires.split(":")
-        source, target = _server(client), _server(virtual)
-        ends = (source.address, source.port, target.address, target.port)
-        left = int(minutes) * 60 + int(seconds)
-        entries.append(Connection(protocol, *ends, _server(destination), state, left))
-    return entries
+    def _shell(self, command: str) -> tuple[str, str, int]:
+        with self._serve() as path:
+            done = subprocess.run(
+                ["bash", "-c", command.replace("/run/save1", str(self._home / "save1"))],
+                env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        return done.stdout, done.stderr, done.returncode
 
+    @contextmanager
+    def _serve(self) -> Iterator[Path]:
+        """A directory with programs that have this process do their work."""
+        path = str(self._home / "ipvsadm.sock")
+        client = self._home / "client.py"
+        client.write_text(_CLIENT.format(path=path))
+        python = f'exec {sys.executable} -IS {client} "$@"\n'
+        for name, script in (
+            ("ipvsadm", python),
+            ("ipvsadm-save", _SAVE),
+            ("ipvsadm-restore", _RESTORE),
+        ):
+            file = self._home / name
+            file.write_text(f"#!/bin/bash\n{script}")
+            file.chmod(0o755)
+        Path(path).unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            worker = threading.Thread(target=self._answer, args=(listener,), daemon=True)
+            worker.start()
+            yield self._home
+            listener.shutdown(socket.SHUT_RDWR)
+            worker.join()
 
-_Block = tuple[ServiceKey, list[str], list[list[str]]]
-
-
-def _blocks(listing: str) -> list[_Block]:
-    blocks: list[_Block] = []
-    for words in map(str.split, listing.splitlines()):
-        if words[0] in ("TCP", "UDP"):
-            key = _server(words[1])
-            service = ServiceKey(Protocol(words[0]), key.address, key.port)
-            blocks.append((service, words, []))
-        elif words[0] == "->" and words[1] != "RemoteAddress:Port":
-            blocks[-1][2].append(words)
-    return blocks
-
-
-def _destination(row: Sequence[str]) -> DestinationView:
-    _, key, forwarding, weight, active, inactive = row
-    destination = Destination(_server(key), int(weight), Forwarding(forwarding))
-    return DestinationView(destination, int(active), int(inactive))
-
-
-def _server(text: str) -> ServerKey:
-    address, _, port = text.partition(":")
-    return ServerKey(IPv4Address(address), int(port))
-
-
-def _counters(words: Sequence[str]) -> Counters:
-    return Counters(*map(int, words[2:]))
+    def _answer(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                channel, _ = listener.accept()
+            except OSError:
+                return
+            with channel, channel.makefile("rw") as stream:
+                arguments, lines = json.load(stream)
+                json.dump(self._run(arguments, lines), stream)

@@ -29,14 +29,20 @@ def test_a_clean_file_gets_one_line() -> None:
 
 
 def test_exit_status_is_that_of_the_worst_file() -> None:
-    assert run(EXAMPLE, WARNINGS).exit_code == 1
-    result = run(ERRORS, WARNINGS, EXAMPLE)
+    assert run(WARNINGS).exit_code == 1
+    result = run(ERRORS, WARNINGS)
     assert result.exit_code == 2
     assert f"{ERRORS}:7:12: error: priority 256 is out of range" in result.output
     assert f"{WARNINGS}:14:3: warning: 'debug' is obsolete" in result.output
-    assert result.output.endswith(
-        f"{EXAMPLE}: ok: 1 virtual router, 1 virtual service, 2 real servers\n"
-    )
+
+
+def test_files_of_peers_are_checked_together() -> None:
+    other = str(ROOT / "examples" / "lb2" / "keepalived.conf")
+    ok = "ok: 1 virtual router, 1 virtual service, 2 real servers"
+    assert run(EXAMPLE, other).output == f"{EXAMPLE}: {ok}\n{other}: {ok}\n"
+    result = run(EXAMPLE, WARNINGS)
+    assert result.exit_code == 2
+    assert f"{WARNINGS}:17:3: error: not the authentication of {EXAMPLE}" in result.output
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

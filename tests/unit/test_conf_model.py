@@ -109,7 +109,8 @@ def test_everything_of_a_virtual_router() -> None:
         track_interface {
           eth1
           eth2 weight -20
-        }"""
+        }""",
+        warnings=1,  # of a weight under nopreempt
     )
     assert got.priority == 50
     assert got.initial_state is InitialState.BACKUP

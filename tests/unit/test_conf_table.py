@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trimaran.conf import table
 from trimaran.conf.known import known_keywords
 from trimaran.conf.schema import Block, Entries, Keyword
+from trimaran.conf.table import FILE
 from trimaran.views.keywords import reference
 
 
@@ -18,13 +18,13 @@ def rows(block: Block | Entries[Any]) -> Iterator[tuple[str, Keyword[Any]]]:
 
 
 def test_every_keyword_is_one_of_keepalived_in_its_block() -> None:
-    for block, keyword in rows(table.FILE):
+    for block, keyword in rows(FILE):
         for name in keyword.names:
             assert name in known_keywords()[block], f"{name} in {block}"
 
 
 def test_every_keyword_is_explained() -> None:
-    for _, keyword in rows(table.FILE):
+    for _, keyword in rows(FILE):
         assert keyword.about.endswith(".")
 
 

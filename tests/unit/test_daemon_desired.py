@@ -1,18 +1,24 @@
 """From configuration and check results to what the dataplane shall hold."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
-from trimaran.daemon.desired import client_interfaces, desired_services
+from trimaran.daemon.desired import Fitness, client_interfaces, desired_services
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.router import VirtualRouter
 from trimaran.model.service import (
+    HASH_PORT,
     Forwarding,
+    Persistence,
     Protocol,
     RealServer,
     ServerKey,
     ServiceKey,
+    SorryServer,
+    Tunnel,
+    TunnelType,
     VirtualService,
 )
 
@@ -50,3 +56,63 @@ def test_an_unfit_server_is_out_of_service() -> None:
 
 def test_clients_come_in_by_the_interfaces_of_routers_and_of_their_addresses() -> None:
     assert client_interfaces(CONFIG) == ("eth1", "eth2")
+
+
+SORRY = SorryServer(ServerKey(IPv4Address("192.168.1.209"), 80))
+UP = {(KEY, ONE): True, (KEY, TWO): True}
+
+
+def one_service(*servers: RealServer, sorry: SorryServer | None = None) -> Config:
+    service = VirtualService(KEY, "rr", Forwarding.DIRECT_ROUTING, servers, sorry_server=sorry)
+    return Config(virtual_services=(service,))
+
+
+def weights(config: Config, fitness: Fitness, *, quorate: bool = True) -> dict[ServerKey, int]:
+    (service,) = desired_services(config, fitness, {KEY: quorate})
+    return {destination.key: destination.weight for destination in service.destinations}
+
+
+def test_an_inhibited_server_stays_with_weight_0() -> None:
+    config = one_service(RealServer(ONE, 3, inhibit_on_failure=True), RealServer(TWO))
+    assert weights(config, {}) == {ONE: 0}
+    assert weights(config, UP) == {ONE: 3, TWO: 1}
+
+
+def test_a_sorry_server_replaces_all_while_there_is_no_quorum() -> None:
+    config = one_service(RealServer(ONE, 3, inhibit_on_failure=True), RealServer(TWO), sorry=SORRY)
+    assert weights(config, UP) == {ONE: 3, TWO: 1}
+    assert weights(config, UP, quorate=False) == {ONE: 0, SORRY.key: 1}
+    inhibited = one_service(RealServer(TWO), sorry=replace(SORRY, inhibit=True))
+    assert weights(inhibited, UP) == {TWO: 1, SORRY.key: 0}
+    assert weights(inhibited, {}, quorate=False) == {SORRY.key: 1}
+
+
+def test_without_a_sorry_server_the_fit_ones_stay() -> None:
+    assert weights(one_service(RealServer(ONE), RealServer(TWO)), UP, quorate=False) == {
+        ONE: 1,
+        TWO: 1,
+    }
+
+
+def test_all_that_is_said_of_a_service_and_its_servers_comes_through() -> None:
+    tunnel = Tunnel(TunnelType.GUE, 5555)
+    server = RealServer(
+        ONE, 3, forwarding=Forwarding.TUNNEL, tunnel=tunnel, upper_threshold=9, lower_threshold=2
+    )
+    service = VirtualService(
+        KEY,
+        "sh",
+        Forwarding.MASQUERADING,
+        (server,),
+        flags=HASH_PORT,
+        persistence=Persistence(50, 24),
+        persistence_engine="sip",
+        one_packet=True,
+    )
+    assert desired_services(Config(virtual_services=(service,)), {(KEY, ONE): True}) == (
+        Service(
+            KEY,
+            Settings("sh", HASH_PORT, Persistence(50, 24), True, "sip"),
+            (Destination(ONE, 3, Forwarding.TUNNEL, 9, 2, tunnel),),
+        ),
+    )

@@ -179,6 +179,30 @@ def test_rfc9568_6_4_2_preemption_a_lesser_advertisement_is_ignored() -> None:
     )
 
 
+def test_a_master_that_preempts_announces_again_when_the_lesser_one_has_yielded() -> None:
+    """The lesser one may have become master a moment ago, and announce after us."""
+    play(
+        replace(LB1, initial_state=InitialState.BACKUP),
+        """
+0        up 192.168.1.101
+0        start
+         -> remove 192.168.1.10
+         -> INIT to BACKUP: started
+3.6      heard 50 from 192.168.1.102
+3.609375 timer
+         -> advertise 100 as 192.168.1.101
+         -> add 192.168.1.10
+         -> announce 192.168.1.10 x5
+         -> BACKUP to MASTER: priority 100, 192.168.1.102 has only 50
+4.609375 timer
+         -> advertise 100 as 192.168.1.101
+         -> announce 192.168.1.10 x5
+5.609375 timer
+         -> advertise 100 as 192.168.1.101
+""",
+    )
+
+
 def test_nopreempt_follows_a_lesser_master() -> None:
     machine = play(
         replace(LB1, initial_state=InitialState.BACKUP, preempt=False),
@@ -256,6 +280,8 @@ def test_master_answers_a_lesser_one_at_once_and_announces_again() -> None:
          -> announce 192.168.1.10 x5
 4.8046875 timer                      # the schedule stays
          -> advertise 50 as 192.168.1.102
+5.5      timer                       # by now the other has yielded: an interval after the answer
+         -> announce 192.168.1.10 x5
 9.5      late timer
          -> advertise 50 as 192.168.1.102
          -> announce 192.168.1.10 x5

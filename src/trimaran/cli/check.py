@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from trimaran.conf import Severity
+from trimaran.conf.peers import compared
 from trimaran.daemon.configuration import read
 from trimaran.views.diagnostics import diagnostic_text, results_json, summary_text, worst
 
@@ -20,13 +21,19 @@ _STATUS = {None: 0, Severity.WARNING: 1, Severity.ERROR: 2}
     required=True,
     type=click.Path(path_type=Path, readable=False),
 )
+@click.option(
+    "-i", "--config-id", metavar="ID", help="Whom @ID lines are for.  [default: this host]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(files: tuple[Path, ...], as_json: bool) -> None:
-    """Check configuration files, each on its own, without starting anything.
+def check(files: tuple[Path, ...], config_id: str | None, as_json: bool) -> None:
+    """Check configuration files without starting anything.
+
+    Several files are those of directors that share virtual routers: each is checked on its own,
+    and against the others.
 
     Exit status: 0 clean, 1 warnings only, 2 errors.
     """
-    results = {str(file): read(file) for file in files}
+    results = compared({str(file): read(file, config_id=config_id) for file in files})
     if as_json:
         click.echo(results_json(results))
     else:

@@ -10,12 +10,17 @@ from types import FrameType
 from typing import NoReturn, ParamSpec, TextIO
 
 import click
+from click.core import ParameterSource
 
 from trimaran.lab.errors import LabError
 from trimaran.lab.lab import DEFAULT_PREFIX
-from trimaran.lab.topology import EXERCISE
+from trimaran.lab.topology import EXERCISE, Dataplane
 
 P = ParamSpec("P")
+
+_WORDS = "trimaran.lab.words"
+_VM_SECONDS = 900
+"""The longest that a command may run in the VM, its boot included."""
 
 _prefix = click.option(
     "--prefix",
@@ -46,12 +51,33 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)
 
 
-@click.group()
-def lab() -> None:
+class _Lab(click.Group):
+    """A group that knows the words after its name as they were typed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = list(args)
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Lab)
+@click.option(
+    "--vm", is_flag=True, help="Run the command in an emulated machine with Debian's kernel."
+)
+@click.pass_context
+@_ends_well
+def lab(ctx: click.Context, vm: bool) -> None:
     """Hosts in network namespaces: a client, two directors, two real servers.
 
-    Nothing outside the lab's own namespaces is touched.
+    Nothing outside the lab's own namespaces is touched. With --vm they are in a machine of
+    their own, whose kernel has IPVS. It sees the files of this one; what it writes is lost.
     """
+    if vm:
+        from trimaran.lab.vm import machine
+
+        words: list[str] = ctx.meta[_WORDS]
+        words.remove("--vm")
+        command = [sys.executable, "-m", "trimaran", "lab", *words]
+        sys.exit(machine.run(command, timeout=_VM_SECONDS))
 
 
 @lab.command()
@@ -153,15 +179,92 @@ def heal(prefix: str, host: str) -> None:
     lab.find(prefix).host(host).heal()
 
 
-@lab.command()
-@_prefix
-@click.option(
+_transcript = click.option(
     "--transcript", type=click.File("w"), help="Write what is shown to this file as well."
 )
-@_ends_well
-def demo(prefix: str, transcript: TextIO | None) -> None:
-    """The exercise on real packets, told and checked; the exit status is the verdict."""
-    from trimaran.lab import demo
 
-    outputs = [sys.stdout] if transcript is None else [sys.stdout, transcript]
-    sys.exit(0 if demo.run(prefix, outputs) else 1)
+
+def _outputs(transcript: TextIO | None) -> list[TextIO]:
+    return [sys.stdout] if transcript is None else [sys.stdout, transcript]
+
+
+@lab.group(invoke_without_command=True)
+@_prefix
+@_transcript
+@click.option(
+    "--directors",
+    metavar="PROGRAM,...",
+    default="",
+    help="What each director runs: trimaran or keepalived.  [default: trimaran,trimaran]",
+)
+@click.option(
+    "--dataplane", type=click.Choice(["auto", "xdp", "ipvs"]), help="Of directors with trimaran."
+)
+@click.pass_context
+@_ends_well
+def demo(
+    context: click.Context,
+    prefix: str,
+    transcript: TextIO | None,
+    directors: str,
+    dataplane: Dataplane | None,
+) -> None:
+    """The exercise on real packets, told and checked; the exit status is the verdict.
+
+    A demo that is named instead has its own options.
+    """
+    given = [
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if context.invoked_subcommand is not None and given:
+        raise click.UsageError(
+            f"--{given[0]}: options of {context.invoked_subcommand} are written after its name"
+        )
+    if context.invoked_subcommand is None:
+        from trimaran.lab import demo
+
+        programs = directors.split(",") if directors else []
+        good = demo.run(prefix, _outputs(transcript), programs, dataplane)
+        sys.exit(0 if good else 1)
+
+
+@demo.command("active-active")
+@click.option(
+    "--prefix",
+    default="active-active",
+    show_default=True,
+    metavar="NAME",
+    help="The lab's name; its namespaces are NAME-HOST.",
+)
+@_transcript
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("active-active"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the page and the figures (JSON) go.",
+)
+@click.option(
+    "--survive",
+    type=click.Choice(["1", "2"]),
+    default="1",
+    show_default=True,
+    help="2: four directors, of which two die at once.",
+)
+@click.option("--rack", is_flag=True, help="Four directors in two racks, of which one dies.")
+@_ends_well
+def active_active(
+    prefix: str, transcript: TextIO | None, output: Path, survive: str, rack: bool
+) -> None:
+    """What VIPs and their orders of directors are worth, measured on shaped links."""
+    from trimaran.lab import active_active, trial
+
+    if rack and survive == "2":
+        raise click.UsageError("--rack and --survive 2 are two demos: give one of them")
+    tried = (
+        trial.rack_death() if rack else trial.two_deaths() if survive == "2" else trial.one_death()
+    )
+    sys.exit(0 if active_active.run(prefix, tried, _outputs(transcript), output) else 1)

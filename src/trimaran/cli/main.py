@@ -7,10 +7,13 @@ import click
 
 _COMMANDS = {
     "check": ("trimaran.cli.check", "check"),
-    "ipvsadm": ("trimaran.cli.ipvsadm", "ipvsadm"),
+    "config": ("trimaran.cli.config", "config"),
+    "ipvsadm": ("trimaran.cli.ipvsadm.command", "ipvsadm"),
     "lab": ("trimaran.cli.lab", "lab"),
+    "plan": ("trimaran.cli.plan", "plan"),
     "run": ("trimaran.cli.run", "run"),
     "status": ("trimaran.cli.status", "status"),
+    "xdp": ("trimaran.cli.xdp", "xdp"),
 }
 
 

@@ -22,11 +22,21 @@ from trimaran.daemon.rundir import RunDirectory, RunDirectoryError, default_run_
     help="The configuration, in keepalived.conf's language.",
 )
 @click.option(
+    "-i", "--config-id", metavar="ID", help="Whom @ID lines are for.  [default: this host]"
+)
+@click.option(
     "--dataplane",
     type=click.Choice(["auto", "xdp", "ipvs"]),
     default="auto",
     show_default=True,
-    help="What forwards packets.",
+    help="What forwards packets. auto: xdp if it can serve every service of FILE, else ipvs.",
+)
+@click.option(
+    "--foreign-changes",
+    type=click.Choice(["repair", "keep"]),
+    default="repair",
+    show_default=True,
+    help="What becomes of changes that others (ipvsadm) make to services of FILE in IPVS.",
 )
 @click.option(
     "--run-dir",
@@ -37,23 +47,30 @@ from trimaran.daemon.rundir import RunDirectory, RunDirectoryError, default_run_
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-def run(file: Path, dataplane: str, run_dir: Path | None, log_format: str) -> None:
+def run(
+    file: Path,
+    config_id: str | None,
+    dataplane: str,
+    foreign_changes: str,
+    run_dir: Path | None,
+    log_format: str,
+) -> None:
     """Run a director: VRRP, health checks and the dataplane.
 
     SIGHUP reads the file again; a bad file changes nothing. SIGTERM gives the addresses up,
     takes the dataplane away and exits with status 0. Logs go to standard error.
     """
+    from trimaran.daemon.choice import choose
     from trimaran.daemon.configuration import read_for_this_machine
     from trimaran.daemon.steward import Steward, hold_signals
+    from trimaran.dataplane.ipvs.plane import ForeignChanges
     from trimaran.views.diagnostics import diagnostic_text
 
-    result = read_for_this_machine(file)
+    result = read_for_this_machine(file, config_id)
     for diagnostic in result.diagnostics:
         click.echo(diagnostic_text(diagnostic), err=True)
     if result.config is None:
         sys.exit(2)
-    if dataplane == "ipvs":
-        _refuse("--dataplane ipvs: this version has no IPVS dataplane yet; use xdp or auto")
     if os.geteuid() != 0:
         _refuse("trimaran run: you must be root (it opens raw sockets, adds addresses, loads BPF)")
     hold_signals()
@@ -62,7 +79,13 @@ def run(file: Path, dataplane: str, run_dir: Path | None, log_format: str) -> No
     except RunDirectoryError as error:
         _refuse(str(error))
     flush = logs.configure(cast(logs.Format, log_format))
-    steward = Steward(result.config, lambda: read_for_this_machine(file), directory)
+    steward = Steward(
+        result.config,
+        lambda: read_for_this_machine(file, config_id),
+        directory,
+        choose(dataplane, result.config),
+        ForeignChanges(foreign_changes),
+    )
     status = asyncio.run(steward.run())
     flush()
     # Not sys.exit: a log that nobody reads holds the thread that writes it, for ever.

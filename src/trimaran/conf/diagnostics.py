@@ -28,7 +28,8 @@ class Span:
 class Diagnostic:
     """One finding: what is wrong, and (`advice`) what would be right.
 
-    `source_line` is the line itself, None where the file as a whole is meant.
+    `source_line` is the line itself, None where the file as a whole is meant. `used`: where the
+    definition is used that the line belongs to.
     """
 
     severity: Severity
@@ -36,12 +37,15 @@ class Diagnostic:
     message: str
     advice: str | None = None
     source_line: str | None = None
+    used: Span | None = None
 
     def __str__(self) -> str:
         """`file:line:col: error: what is wrong; what would be right`, on one line."""
         what = f"{self.message}; {self.advice}" if self.advice else self.message
         if len(what) > _LONGEST:
             what = what[:_LONGEST] + "..."
+        if self.used:
+            what += f" (used in {self.used.file}:{self.used.line})"
         span = self.span
         return printable(f"{span.file}:{span.line}:{span.column}: {self.severity}: {what}")
 

@@ -16,17 +16,22 @@ from trimaran.conf.tokens import Word
 
 _TOP = "(top)"
 _MOST_PLACES = 3
+_REMOVE = "remove it"
 _TYPING_ERROR = 0.9
 """So alike that a typing error is likelier than a wrong place: `interfaces` and `interface`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong with a keyword. `meant`: the keyword of the table that it may stand for."""
+    """What is wrong with a keyword. `meant`: the keyword of the table that it may stand for.
+
+    `harmless`: the file means the same without it.
+    """
 
     message: str
     advice: str | None = None
     meant: str | None = None
+    harmless: bool = False
 
 
 @cache
@@ -46,6 +51,8 @@ def judge(word: Word, block: Block | Entries[object]) -> Verdict:
     here = known_keywords().get(block.path, {})
     if text in here:
         if instead := here[text]:
+            if instead.startswith(_REMOVE):
+                return Verdict(f"'{text}' is obsolete, ignored", instead, harmless=True)
             return Verdict(f"'{text}' is obsolete", instead)
         return Verdict(f"not supported yet: '{text}'")
     names = (*here, *block.by_name)

@@ -1,16 +1,23 @@
 """From a file's bytes to its meaning, or to all that is wrong with it. No file is opened."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
-from trimaran.conf import table
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span
+from trimaran.conf.lines import BINARY, Lines, decoded
+from trimaran.conf.lints import report_vain_weights
 from trimaran.conf.reading import read
-from trimaran.conf.report import Report, TooManyErrorsError
+from trimaran.conf.report import Abandoned, Report
 from trimaran.conf.routers import report_absent_interfaces, virtual_routers
 from trimaran.conf.schema import Setting
 from trimaran.conf.services import virtual_services
-from trimaran.conf.tokens import Source, Word, source, words_by_line
+from trimaran.conf.surroundings import NOTHING_AROUND, Surroundings
+from trimaran.conf.table import FILE
+from trimaran.conf.table.globals import GLOBAL_DEFS, ROUTER_ID
+from trimaran.conf.table.services import VIRTUAL_SERVER, VIRTUAL_SERVER_GROUP
+from trimaran.conf.table.vrrp import VRRP_INSTANCE
+from trimaran.conf.tokens import Source, Word
 from trimaran.conf.tree import parse
 from trimaran.model.config import Config
 
@@ -19,11 +26,12 @@ from trimaran.model.config import Config
 class Result:
     """What a file means, and what there is to say about it, in file order.
 
-    `config` is None if there is any error.
+    `config` is None if there is any error. `said`: the statements, with their places.
     """
 
     config: Config | None
     diagnostics: tuple[Diagnostic, ...]
+    said: Setting[bool] | None = field(default=None, compare=False, repr=False)
 
 
 def refused(file: str, message: str, advice: str | None = None) -> Result:
@@ -31,52 +39,53 @@ def refused(file: str, message: str, advice: str | None = None) -> Result:
     return Result(None, (Diagnostic(Severity.ERROR, Span(file), message, advice),))
 
 
-def load(text: bytes, file: str, interfaces: frozenset[str] | None = None) -> Result:
-    """Read a configuration. `file` is the name for diagnostics. Never raises.
+def load(
+    text: bytes,
+    file: str,
+    interfaces: frozenset[str] | None = None,
+    surroundings: Surroundings = NOTHING_AROUND,
+) -> Result:
+    """Read a configuration. `file` is its name, for diagnostics and `include`. Never raises.
 
     `interfaces`: those of the machine that it is for; None if that is not known or not asked.
+    `surroundings`: the files and names that it may refer to.
     """
     if b"\0" in text:
-        return refused(
-            file, "this is a binary file", "write a text file in keepalived.conf's language"
-        )
+        return refused(file, BINARY, "write a text file in keepalived.conf's language")
     report = Report()
-    try:
-        lines = source(file, text.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        _report_encoding(source(file, text.decode("utf-8", "replace")), text[: error.start], report)
-        return Result(None, report.in_file_order())
-    try:
-        config = _config(lines, interfaces, report)
-    except TooManyErrorsError:
-        config = None
+    config = said = None
+    with suppress(Abandoned):
+        if lines := decoded(text, file, 0, report):
+            said = _said(lines, surroundings, report)
+            config = _config(said, interfaces, report)
     if config is None and not report.errors:
         empty = refused(file, "nothing is configured", "write a vrrp_instance or a virtual_server")
-        return Result(None, empty.diagnostics + report.in_file_order())
-    return Result(config, report.in_file_order())
+        return Result(None, empty.diagnostics + report.in_file_order(), said)
+    return Result(config, report.in_file_order(), said)
 
 
-def _config(lines: Source, interfaces: frozenset[str] | None, report: Report) -> Config | None:
-    start = Word("", lines, 1, 1, 1)
-    file: Setting[bool] = Setting(start, start, "the file")
-    read(parse(words_by_line(lines), report), table.FILE, file, report)
-    global_defs: Setting[Any] = Setting(start, start, "global_defs")
-    for block in file.all(table.GLOBAL_DEFS):
+def _said(main: Source, surroundings: Surroundings, report: Report) -> Setting[bool]:
+    start = Word("", main, 1, 1, 1)
+    file: Setting[bool] = Setting(start, start, ())
+    lines = Lines(surroundings, report)
+    tree = parse(lines.words(main), report)
+    read(tree.statements, FILE, file, report, trusted=tree.balanced and lines.trusted)
+    return file
+
+
+def _config(
+    file: Setting[bool], interfaces: frozenset[str] | None, report: Report
+) -> Config | None:
+    global_defs: Setting[Any] = Setting(file.word, file.at, ())
+    for block in file.all(GLOBAL_DEFS):
         global_defs.absorb(block)
-    routers = virtual_routers(file.all(table.VRRP_INSTANCE), global_defs, report)
+    routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, report)
     if interfaces is not None:
-        report_absent_interfaces(file.all(table.VRRP_INSTANCE), interfaces, report)
-    services = virtual_services(file.all(table.VIRTUAL_SERVER), report)
+        report_absent_interfaces(file.all(VRRP_INSTANCE), interfaces, report)
+    services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
+    report_vain_weights(file.all(VRRP_INSTANCE), report)
     if report.errors:
         return None
-    if not file.all(table.VRRP_INSTANCE) and not file.all(table.VIRTUAL_SERVER):
+    if not file.all(VRRP_INSTANCE) and not file.all(VIRTUAL_SERVER):
         return None
-    return Config(global_defs.get(table.ROUTER_ID), routers, services)
-
-
-def _report_encoding(lines: Source, before: bytes, report: Report) -> None:
-    """`before`: the bytes up to the first that is not UTF-8."""
-    line = before.count(b"\n") + 1
-    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8").removeprefix("\ufeff")) + 1
-    word = Word("", lines, line, column, 1)
-    report.error(word, "this is not UTF-8 text", "save the file as UTF-8")
+    return Config(global_defs.get(ROUTER_ID), routers, services)

@@ -3,9 +3,9 @@
 from collections.abc import Hashable, Sequence
 from ipaddress import IPv4Interface
 
-from trimaran.conf import table
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Setting
+from trimaran.conf.table import vrrp as table
 from trimaran.conf.tokens import Word
 from trimaran.conf.values import seconds
 from trimaran.model.address import VirtualAddress

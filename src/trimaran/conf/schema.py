@@ -25,10 +25,6 @@ class Rejected(Exception):
         self.word, self.message, self.advice = word, message, advice
 
 
-class OtherKind(Rejected):
-    """A kind of statement that is not supported: its block cannot be judged either."""
-
-
 class Arguments:
     """The words behind `keyword`, taken one after another.
 
@@ -106,6 +102,11 @@ class Block:
     def by_name(self) -> Mapping[str, Keyword[Any]]:
         return {name: keyword for keyword in self.keywords for name in keyword.names}
 
+    @cached_property
+    def wanted(self) -> tuple[Keyword[Any], ...]:
+        """The keywords whose absence is reported."""
+        return tuple(keyword for keyword in self.keywords if keyword.required or keyword.expected)
+
 
 @dataclass(frozen=True, eq=False)
 class Entries(Generic[T]):
@@ -127,15 +128,21 @@ class Entries(Generic[T]):
 class Setting(Generic[T]):
     """One statement as read: what its arguments say, and the settings in its block.
 
-    `word` is its keyword, `at` its first argument (the keyword, if it has none). `value` is
+    `word` is its keyword, `at` its first argument (the keyword, if it has none). `words` are all
+    before its block. `value` is
     None where the argument was rejected; that has been reported.
     """
 
     word: Word
     at: Word
-    title: str
+    words: Sequence[Word]
     value: T | None = None
     _inside: dict[str, list["Setting[Any]"]] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """How messages name it: `real_server 192.168.1.201 80`."""
+        return title(self.words)
 
     def add(self, keyword: Keyword[Any], setting: "Setting[Any]") -> None:
         self._inside.setdefault(keyword.name, []).append(setting)
@@ -162,6 +169,11 @@ class Setting(Generic[T]):
     def __getitem__(self, keyword: Keyword[V]) -> V:
         """What the file says, or the default."""
         return nearest(keyword, self)
+
+
+def title(words: Sequence[Word]) -> str:
+    """How messages name a statement: by its first words."""
+    return " ".join(word.text for word in words[:3])
 
 
 def nearest(keyword: Keyword[T], *settings: Setting[Any]) -> T:

@@ -1,48 +1,87 @@
-"""Text to words, with their positions.
+"""Lines of text to words, with their positions.
 
-The language is line based. Blanks separate words; `"..."` is one word; `#` and `!` outside
-double quotes start a comment unless a backslash is before them; braces stand for themselves
-wherever they are. Definitions (`$NAME=...`) and the prefixes `~SEQ(...)`, `~LST(...)` are kept
-as one word each, so that the braces inside them open no block.
+Blanks separate words; `"..."` is one word; `#` and `!` outside double quotes start a comment
+unless a backslash is before them; braces stand for themselves wherever they are. The keywords
+of `SCRIPT_LIKE` have a syntax of their own behind them: both kinds of quotes, C's escapes, and
+pieces without a blank between them are one word.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from trimaran.conf.diagnostics import Span
 
-_TOKEN = re.compile(
+SCRIPT_LIKE = frozenset(
+    {"script", "startup_script", "shutdown_script", "misc_path", "regex", "notify"}
+    | {f"{what}notify_fifo_script" for what in ("", "vrrp_", "lvs_")}
+    | {f"notify_{what}" for what in ("master", "backup", "fault", "stop", "deleted")}
+    | {"notify_master_rx_lower_pri", "notify_up", "notify_down", "quorum_up", "quorum_down"}
+)
+"""Keywords behind which keepalived reads the line as a shell does, more or less."""
+
+_LITERAL = re.compile(
     r"""
-      (?P<word> (?: ~(?:SEQx?|LST)\([^)]*\)   # a repetition
-                  | [^\s{}"#!\\$]+
-                  | \\[#!] | \\               # an escaped comment sign; any other backslash
-                  | \$\{[^}]*\} | \$          # ${NAME}; any other dollar
-                )+ )
+      (?P<word> (?: [^\s{}"#!\\]+ | \\[#!] | \\ )+ )  # \# and \! are no comments
     | (?P<brace> [{}] )
     | "(?P<quoted> [^"]* )(?P<close> "? )
     | (?P<comment> [#!].* )
     """,
     re.VERBOSE | re.ASCII,
 )
-_DEFINITION = re.compile(r"\s*(\$[A-Za-z_]\w*=.*)", re.ASCII)
-_ESCAPE = re.compile(r"\\([#!])")
+_EXPANDED = re.compile(
+    r"""
+      (?P<word> (?: \$\{[^{}"]{0,100}\} | [^\s{}"] )+ )  # a name that is not defined stays as it is
+    | (?P<brace> [{}] )
+    | "(?P<quoted> [^"]* )(?P<close> "? )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_PIECE = re.compile(
+    r"""
+      (?P<blank> \s+ )
+    | (?P<brace> [{}] )
+    | "(?P<double> (?: [^"\\] | \\. )* ) (?P<close2> "? )
+    | '(?P<single> [^']* ) (?P<close1> '? )
+    | (?P<bare> (?: [^\s{}"'\\] | \\. | \\$ | \$\{[^{}"]{0,100}\} )+ )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_FIRST = re.compile(r"\s*([a-z_]+)(?=[\s\"']|$)", re.ASCII)
+_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"?|\\[#!]|(?P<comment>[#!])', re.ASCII)
+_PLAIN_ESCAPE = re.compile(r"\\([#!])")
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|c(.)|(.))", re.ASCII)
+_BLANKS = " \t\n\r\f\v"
+_CONTROL = dict(zip("abEfnrtv", "\a\b\x1b\f\n\r\t\v", strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """One file's text, line by line."""
+    """One file's text, line by line. `order`: which of the files that were read it is."""
 
     file: str
     lines: list[str]
+    order: int = 0
+
+
+class Place(NamedTuple):
+    """Where a character stands: line and column count from 1."""
+
+    source: Source
+    line: int
+    column: int
+
+    @property
+    def span(self) -> Span:
+        return Span(self.source.file, self.line, self.column)
 
 
 class Word(NamedTuple):
     """A word of the file. A tuple, not a dataclass: a large file has a million of them.
 
-    `text` is what the word means (without quotes and escapes); the position and length are
-    those of what the file has.
+    `text` is what the word means (without quotes and escapes, definitions put in); the
+    position and length are those of what the file has.
     """
 
     text: str
@@ -53,6 +92,8 @@ class Word(NamedTuple):
     quoted: bool = False
     closed: bool = True
     """False: a quoted word whose closing quote is missing."""
+    used: Place | None = None
+    """For a word of a definition: where the definition is used."""
 
     @property
     def span(self) -> Span:
@@ -66,39 +107,154 @@ class Word(NamedTuple):
         return self.text == brace and not self.quoted
 
 
-def source(file: str, text: str) -> Source:
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """A line that may have come together from several places: one place for each character."""
+
+    text: str
+    places: Sequence[Place]
+
+    def __getitem__(self, part: slice) -> "Text":
+        return Text(self.text[part], self.places[part])
+
+    def stripped(self) -> "Text":
+        """Without blanks at both ends."""
+        end = len(self.text.rstrip(_BLANKS))
+        return self[end - len(self.text[:end].lstrip(_BLANKS)) : end]
+
+    def word(self) -> Word:
+        """The whole of it as one word, for messages; it must not be empty."""
+        return _located(self.text, self, 0, len(self.text), self.places[0])
+
+
+def joined(parts: Sequence[Text]) -> Text:
+    """One line of several parts."""
+    return Text("".join(part.text for part in parts), [p for part in parts for p in part.places])
+
+
+def source(file: str, text: str, order: int = 0) -> Source:
     """Split a text into lines. Only line feeds end lines, with a carriage return or without."""
     lines = text.removeprefix("\ufeff").split("\n")
-    return Source(file, [line.removesuffix("\r") for line in lines])
+    return Source(file, [line.removesuffix("\r") for line in lines], order)
 
 
-def words_by_line(source: Source) -> Iterator[list[Word]]:
-    """The words of each line that has any."""
-    continued = False
-    for number, line in enumerate(source.lines, start=1):
-        if continued:
-            # The body of a definition: part of the value, whatever it looks like.
-            continued = line.endswith("\\")
-            continue
-        if definition := _DEFINITION.match(line):
-            start, text = definition.start(1), definition[1].rstrip()
-            continued = line.endswith("\\")
-            yield [Word(text, source, number, start + 1, len(text))]
-        elif words := list(_words(source, number, line)):
-            yield words
-
-
-def _words(source: Source, number: int, line: str) -> Iterator[Word]:
-    for match in _TOKEN.finditer(line):
+def literal_words(source: Source, number: int, line: str) -> list[Word]:
+    """The words of a line as it stands in the file, without its comment."""
+    words: list[Word] = []
+    for match in _LITERAL.finditer(line):
         kind = match.lastgroup
         start, end = match.span()
         text = match[0]
         if kind == "word":
             if "\\" in text:
-                text = _ESCAPE.sub(r"\1", text)
-            yield Word(text, source, number, start + 1, end - start)
+                text = _PLAIN_ESCAPE.sub(r"\1", text)
+            words.append(Word(text, source, number, start + 1, end - start))
         elif kind == "brace":
-            yield Word(text, source, number, start + 1, 1)
+            words.append(Word(text, source, number, start + 1, 1))
         elif kind == "close":
             closed = bool(match["close"])
-            yield Word(match["quoted"], source, number, start + 1, end - start, True, closed)
+            length = end - start
+            words.append(Word(match["quoted"], source, number, start + 1, length, True, closed))
+    if words and words[0].text in SCRIPT_LIKE:
+        return expanded_words(literal(source, number, line))
+    return words
+
+
+def literal(source: Source, number: int, line: str) -> Text:
+    """A line of the file without its comment, and with the escapes of comment signs undone."""
+    kept: list[int] = []
+    start = 0
+    for match in _COMMENT.finditer(line):
+        if match.lastgroup == "comment":
+            line = line[: match.start()]
+            break
+        if match[0].startswith("\\"):
+            kept.extend(range(start, match.start()))
+            start = match.start() + 1
+    kept.extend(range(start, len(line)))
+    text = line if len(kept) == len(line) else "".join(line[index] for index in kept)
+    return Text(text, [Place(source, number, index + 1) for index in kept])
+
+
+def expanded_words(line: Text, home: Place | None = None) -> list[Word]:
+    """The words of a line in which all definitions are put in. `home`: where that happened."""
+    text = line.text
+    first = _FIRST.match(text)
+    if first and first[1] in SCRIPT_LIKE:
+        keyword = _located(first[1], line, first.start(1), first.end(1), home)
+        return [keyword, *_script_words(line, first.end(1), home)]
+    words = []
+    for match in _EXPANDED.finditer(text):
+        start, end = match.span()
+        if match.lastgroup == "close":
+            closed = bool(match["close"])
+            words.append(_located(match["quoted"], line, start, end, home, True, closed))
+        else:
+            words.append(_located(match[0], line, start, end, home))
+    return words
+
+
+def _script_words(line: Text, start: int, home: Place | None) -> Iterator[Word]:
+    begun: int | None = None
+    said, quoted, closed, end = "", False, True, start
+    for match in _PIECE.finditer(line.text, start):
+        kind = match.lastgroup
+        if kind in ("blank", "brace"):
+            if begun is not None:
+                yield _located(said, line, begun, end, home, quoted, closed)
+            begun, said, quoted, closed = None, "", False, True
+            if kind == "brace":
+                yield _located(match[0], line, match.start(), match.end(), home)
+            continue
+        begun = match.start() if begun is None else begun
+        end = match.end()
+        if kind == "bare":
+            said += unescape(match["bare"])
+        elif kind == "close2":
+            said += unescape(match["double"])
+        else:
+            said += match["single"]
+        quoted = quoted or kind != "bare"
+        closed = closed and bool(kind == "bare" or match[str(kind)])
+    if begun is not None:
+        yield _located(said, line, begun, end, home, quoted, closed)
+
+
+def unescape(text: str) -> str:
+    r"""Undo the escapes of script-like keywords: `\n`, `\x41`, `\101`, `\cA`, `\anything`."""
+    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    hexadecimal, octal, control, other = escape.groups()
+    if hexadecimal:
+        return chr(int(hexadecimal, 16))
+    if octal:
+        return chr(int(octal, 8) & 0xFF)
+    if control:
+        return chr(ord(control) & 0x1F)
+    return _CONTROL.get(other, other)
+
+
+def _located(
+    text: str,
+    line: Text,
+    start: int,
+    end: int,
+    home: Place | None,
+    quoted: bool = False,
+    closed: bool = True,
+) -> Word:
+    """A word at the characters from `start` to `end` of a line.
+
+    One that is put together from several lines is where it is put together.
+    """
+    first, last = line.places[start], line.places[end - 1]
+    if first[:2] != last[:2] and home is not None:
+        here = [place for place in line.places[start:end] if place[:2] == home[:2]]
+        first, last = (here[0], here[-1]) if here else (home, home)
+    elif first[:2] != last[:2]:
+        last = first
+    used = home if home is not None and first[:2] != home[:2] else None
+    length = max(1, last.column - first.column + 1)
+    return Word(text, first.source, first.line, first.column, length, quoted, closed, used)

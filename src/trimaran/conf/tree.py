@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trimaran.conf.report import Report
+from trimaran.conf.schema import title
 from trimaran.conf.tokens import Word
 
 _OUTERMOST = frozenset(
@@ -24,7 +25,7 @@ class Statement:
     @property
     def title(self) -> str:
         """How messages name it: `real_server 192.168.1.201 80`."""
-        return " ".join(word.text for word in self.words[:3])
+        return title(self.words)
 
 
 @dataclass(slots=True, eq=False)
@@ -109,8 +110,10 @@ class _Builder:
             self._tree.balanced = False
 
     def _unclosed(self, before: Word | None) -> None:
-        where = f"before '{before.text}' in line {before.line}" if before else "in the file"
         for block in self._open:
+            where = "in the file"
+            if before:
+                where = f"before '{before.text}' in {self._report.line_of(before, block.brace)}"
             name = block.statement.title
             block_of = f"the block of '{name}'" if name else "the block"
             self._report.error(

@@ -4,15 +4,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-from typing import Generic
+from typing import Generic, TypeVar
 
-from trimaran.conf.schema import Arguments, OtherKind, Rejected, T
+from trimaran.conf.schema import Argument, Arguments, Rejected, T
 from trimaran.conf.suggest import nearest_name
 from trimaran.conf.tokens import Word
 from trimaran.model.duration import SECOND
+from trimaran.model.ip import IPAddress
 
-Endpoint = tuple[IPv4Address, int]
+Host = TypeVar("Host", IPv4Address, IPv6Address, IPAddress)
 UINT32 = 2**32 - 1
+_BROADCAST = IPv4Address(UINT32)
+_BOOLEANS = dict.fromkeys(("on", "true", "yes"), True) | dict.fromkeys(
+    ("off", "false", "no"), False
+)
 _LONGEST_INTERFACE_NAME = 15
 """IFNAMSIZ - 1; address labels have the same limit."""
 
@@ -169,41 +174,71 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Address:
-    """An IPv4 address of one host."""
+class Optional(Generic[T]):
+    """An argument that may be missing; `bare` is what the keyword alone means."""
 
-    usage: str = "ADDRESS"
+    argument: Argument[T]
+    bare: T
 
-    def read(self, arguments: Arguments) -> IPv4Address:
-        word = arguments.take(self.usage)
-        try:
-            return host_address(word, IPv4Address(word.text))
-        except AddressValueError:
-            raise not_an_address(word, "write an IPv4 address such as 192.168.1.201") from None
+    @property
+    def usage(self) -> str:
+        return f"[{self.argument.usage}]"
+
+    def read(self, arguments: Arguments) -> T:
+        return self.bare if arguments.peek() is None else self.argument.read(arguments)
 
 
 @dataclass(frozen=True)
-class AddressAndPort:
-    """`ADDRESS PORT`. `without_port`: what to say if there is no port."""
+class Boolean:
+    """`on`, `true`, `yes`, `off`, `false`, `no`; the keyword alone means `on`."""
 
-    without_port: str
-    advice: str
-    usage: str = "ADDRESS PORT"
+    usage: str = "[on|off]"
 
-    def read(self, arguments: Arguments) -> Endpoint:
-        first = arguments.peek()
-        if first and first.text in ("fwmark", "group"):
-            raise OtherKind(
-                first,
-                f"not supported yet: {arguments.keyword.text} {first.text}",
-                f"write '{arguments.keyword.text} {self.usage}'",
+    def read(self, arguments: Arguments) -> bool:
+        if arguments.peek() is None:
+            return True
+        word = arguments.take(self.usage)
+        if word.text not in _BOOLEANS:
+            name = arguments.keyword.text
+            raise Rejected(
+                word,
+                f"'{word.text}' is not a value of {name}",
+                f"write '{name} on' or '{name} off'",
             )
-        address = Address().read(arguments)
-        word = arguments.peek()
-        if word is None or word.text == "0":
-            assert first is not None
-            raise Rejected(word or first, self.without_port, self.advice)
-        return address, integer("port", arguments.take("PORT"), 1, 65535)
+        return _BOOLEANS[word.text]
+
+
+@dataclass(frozen=True)
+class Address:
+    """An IP address of one host, of either version."""
+
+    usage: str = "ADDRESS"
+
+    def read(self, arguments: Arguments) -> IPAddress:
+        return address(arguments.take(self.usage))
+
+
+def address(word: Word) -> IPAddress:
+    """The address of one host that a word is; raises Rejected."""
+    try:
+        return host_address(word, ip_address(word.text))
+    except ValueError:
+        raise Rejected(
+            word,
+            f"'{word.text}' is not an IP address",
+            "write an address such as 192.168.1.201 or 2001:db8::1",
+        ) from None
+
+
+def ip_address(text: str) -> IPAddress:
+    """As `ipaddress.ip_address`, without zones. Raises ValueError."""
+    return _ipv6_address(text) if ":" in text else IPv4Address(text)
+
+
+def _ipv6_address(text: str) -> IPv6Address:
+    if "%" in text:
+        raise AddressValueError(text)
+    return IPv6Address(text)
 
 
 @dataclass(frozen=True)
@@ -233,9 +268,9 @@ class AddressAndPrefix:
         return IPv4Interface((host, int(length)))
 
 
-def host_address(word: Word, address: IPv4Address) -> IPv4Address:
+def host_address(word: Word, address: Host) -> Host:
     """The address, if one host can have it."""
-    if address.is_multicast or address.is_unspecified or address == IPv4Address(UINT32):
+    if address.is_multicast or address.is_unspecified or address == _BROADCAST:
         raise Rejected(word, f"'{address}' is not an address of a host", "write a unicast address")
     return address
 

@@ -186,7 +186,8 @@ class Checker:
         probe.schedule.started()
         self.attempts += 1
         try:
-            connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            family = socket.AF_INET6 if probe.check.address.version == 6 else socket.AF_INET
+            connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         except OSError as error:
             self._finish(probe, tcp.judge(error.errno or errno.EMFILE))
             return
@@ -214,7 +215,7 @@ class Checker:
             probe = self._open[descriptor]
             assert probe.connection is not None
             error = probe.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error == 0 and probe.connection.getsockname() == probe.target:
+            if error == 0 and probe.connection.getsockname()[:2] == probe.target:
                 self._finish(probe, tcp.connected_to_itself())
             else:
                 self._finish(probe, tcp.judge(error))

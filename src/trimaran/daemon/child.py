@@ -13,7 +13,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NoReturn, Protocol
 
@@ -56,14 +56,18 @@ _BODIES = {
     "speaker": ("trimaran.daemon.speaker", "Speaker"),
     "checker": ("trimaran.daemon.checker", "Checker"),
     "plane": ("trimaran.daemon.plane", "Plane"),
+    "plane-ipvs": ("trimaran.daemon.ipvs_plane", "IpvsPlane"),
 }
 
 NAMES = tuple(_BODIES)
 
 
-def command(name: str, descriptor: int) -> list[str]:
-    """The command line that starts this child with its end of the socket pair."""
-    return [sys.executable, "-m", "trimaran.daemon", name, "--bus", str(descriptor)]
+def command(name: str, descriptor: int, options: Sequence[str] = ()) -> list[str]:
+    """The command line that starts this child with its end of the socket pair.
+
+    `options`: what its body is made with besides.
+    """
+    return [sys.executable, "-m", "trimaran.daemon", name, *options, "--bus", str(descriptor)]
 
 
 class _ToSteward(logging.Handler):
@@ -83,7 +87,7 @@ def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
     os._exit(EXIT_DEFECT)
 
 
-async def _serve(name: str, descriptor: int) -> int:
+async def _serve(name: str, descriptor: int, options: Sequence[str]) -> int:
     stopping = asyncio.Event()
     backlog: list[ToChild] = []
     body: Body | None = None
@@ -110,7 +114,7 @@ async def _serve(name: str, descriptor: int) -> int:
     loop.set_exception_handler(_die)
 
     module, class_name = _BODIES[name]
-    made: Body = getattr(import_module(module), class_name)(link.send)
+    made: Body = getattr(import_module(module), class_name)(link.send, *options)
     try:
         await made.start()
     except CannotRun as error:
@@ -138,9 +142,10 @@ async def _serve(name: str, descriptor: int) -> int:
 
 
 def main() -> NoReturn:
-    """Entry point of `python -m trimaran.daemon NAME --bus FD`."""
+    """Entry point of `python -m trimaran.daemon NAME [OPTIONS] --bus FD`."""
     parser = argparse.ArgumentParser(prog="trimaran.daemon")
     parser.add_argument("name", choices=NAMES)
+    parser.add_argument("options", nargs="*")
     parser.add_argument("--bus", type=int, required=True)
     arguments = parser.parse_args()
     # A terminal's Ctrl-C, or a service manager, may signal the whole group: the steward alone
@@ -150,6 +155,6 @@ def main() -> NoReturn:
     # A checker has a descriptor for each attempt under way.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    status = asyncio.run(_serve(arguments.name, arguments.bus))
+    status = asyncio.run(_serve(arguments.name, arguments.bus, arguments.options))
     # Nothing is left to flush or free: the interpreter's own farewell would only cost time.
     os._exit(status)

@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-Answer = Callable[[dict[str, Any]], bytes]
+Answer = Callable[[dict[str, Any]], Awaitable[bytes]]
 
 _LONGEST_REQUEST = 64 << 10
 _PATIENCE_SECONDS = 5.0
@@ -40,7 +40,7 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
             line = await asyncio.wait_for(reader.readline(), _PATIENCE_SECONDS)
             request = json.loads(line)
             reply = (
-                answer(request)
+                await answer(request)
                 if isinstance(request, dict)
                 else b'{"error": "a request is a JSON object"}'
             )
@@ -55,6 +55,16 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
         raise ControlError(f"cannot listen on {path}: {error.strerror or error}") from error
     finally:
         os.umask(before)
+
+
+def listens(path: Path) -> bool:
+    """Whether a daemon answers here."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+        try:
+            channel.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def ask(path: Path, request: dict[str, Any]) -> bytes:

@@ -1,31 +1,71 @@
 """From the configuration and what the checks say to what the dataplane shall hold. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.config import Config
-from trimaran.model.service import ServerKey, ServiceKey
+from trimaran.model.service import RealServer, ServerKey, ServiceKey, SorryServer, VirtualService
 
 Fitness = Mapping[tuple[ServiceKey, ServerKey], bool]
+Quorate = Mapping[ServiceKey, bool]
+_ALL_QUORATE: Quorate = MappingProxyType({})
 
 
-def desired_services(config: Config, fitness: Fitness) -> tuple[Service, ...]:
-    """Every configured service, each with its fit real servers in the order of the file.
+def desired_services(
+    config: Config, fitness: Fitness, quorate: Quorate = _ALL_QUORATE
+) -> tuple[Service, ...]:
+    """Every configured service, each with its real servers in the order of the file.
 
-    A real server of which nothing is known yet is not fit: it enters after its first success.
+    A real server that is not fit is out, or in with weight 0 if it says so; one of which nothing
+    is known yet is not fit. While a service with a sorry server has no quorum, its real servers
+    are out likewise, and the sorry server is in.
     """
     return tuple(
         Service(
             service.key,
-            Settings(service.scheduler),
-            tuple(
-                Destination(server.key, server.weight, service.forwarding)
-                for server in service.real_servers
-                if fitness.get((service.key, server.key), False)
+            Settings(
+                service.scheduler,
+                service.flags,
+                service.persistence,
+                service.one_packet,
+                service.persistence_engine,
             ),
+            tuple(_destinations(service, fitness, sorry=not quorate.get(service.key, True))),
         )
         for service in config.virtual_services
     )
+
+
+def _destinations(
+    service: VirtualService, fitness: Fitness, *, sorry: bool
+) -> Iterator[Destination]:
+    substitute = service.sorry_server
+    for server in service.real_servers:
+        fit = fitness.get((service.key, server.key), False)
+        if fit and not (sorry and substitute):
+            yield _real(server, server.weight)
+        elif server.inhibit_on_failure:
+            yield _real(server, 0)
+    if substitute and sorry:
+        yield _sorry(substitute, 1)
+    elif substitute and substitute.inhibit:
+        yield _sorry(substitute, 0)
+
+
+def _real(server: RealServer, weight: int) -> Destination:
+    return Destination(
+        server.key,
+        weight,
+        server.forwarding,
+        server.upper_threshold,
+        server.lower_threshold,
+        server.tunnel,
+    )
+
+
+def _sorry(server: SorryServer, weight: int) -> Destination:
+    return Destination(server.key, weight, server.forwarding, tunnel=server.tunnel)
 
 
 def client_interfaces(config: Config) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 
 import msgspec
 
+from trimaran.daemon.changes import Outcome, Wanted
 from trimaran.dataplane.base import Service
 from trimaran.model.address import VirtualAddress
 from trimaran.model.router import VirtualRouter
@@ -60,6 +61,13 @@ class Unserved(Message, frozen=True):
     """Interfaces that the dataplane cannot serve, and why: no virtual router may be master."""
 
     interfaces: dict[str, str]
+
+
+class Change(Message, frozen=True):
+    """Somebody's change to the dataplane; `Changed` with the same number answers."""
+
+    number: int
+    wanted: Wanted
 
 
 class Stop(Message, frozen=True):
@@ -152,6 +160,13 @@ class PlaneStatus(Message, frozen=True):
     """Interface → the reason why the dataplane is not attached to it."""
 
 
+class Changed(Message, frozen=True):
+    """What became of the `Change` with this number."""
+
+    number: int
+    outcome: Outcome
+
+
 ToChild = (
     ConfigureSpeaker
     | ConfigureChecker
@@ -159,8 +174,17 @@ ToChild = (
     | HoldAddresses
     | Unserved
     | AddressesHeld
+    | Change
     | Stop
 )
 FromChild = (
-    Ready | Alive | Log | RoutersStatus | HoldRequest | AddressesHeld | ServersStatus | PlaneStatus
+    Ready
+    | Alive
+    | Log
+    | RoutersStatus
+    | HoldRequest
+    | AddressesHeld
+    | Changed
+    | ServersStatus
+    | PlaneStatus
 )

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pyroute2 import AsyncIPRoute
 
 from trimaran.dataplane.xdp.editor import Neighbour
-from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.net import neighbours
 from trimaran.net.errors import NetError
 from trimaran.net.neighbours import Route
@@ -21,7 +21,7 @@ Hop = tuple[int, IPv4Address]
 class NextHops:
     """Routes and neighbours of the real servers, as the kernel has them."""
 
-    def __init__(self, netlink: AsyncIPRoute, dataplane: XdpDataplane) -> None:
+    def __init__(self, netlink: AsyncIPRoute, dataplane: XdpOperator) -> None:
         self._netlink = netlink
         self._dataplane = dataplane
         self._routes: dict[IPv4Address, Route] = {}

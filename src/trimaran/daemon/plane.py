@@ -1,4 +1,4 @@
-"""The plane: the process that keeps the kernel's forwarding as it should be.
+"""The plane on XDP: the process that keeps forwarding as it should be.
 
 What it serves follows from two things: the services it is told, and the addresses that this
 director has, which it sees in the kernel itself as IPVS would. A VIP that the speaker is about
@@ -13,9 +13,13 @@ from contextlib import suppress
 
 from pyroute2 import AsyncIPRoute
 
+from trimaran.daemon import changes, planes
 from trimaran.daemon.child import CannotRun, Send
+from trimaran.daemon.choice import Kind
 from trimaran.daemon.messages import (
     AddressesHeld,
+    Change,
+    Changed,
     ConfigurePlane,
     HoldAddresses,
     PlaneStatus,
@@ -24,10 +28,10 @@ from trimaran.daemon.messages import (
 from trimaran.daemon.next_hops import NextHops
 from trimaran.daemon.tasks import spawn
 from trimaran.dataplane.base import DataplaneError, Service
+from trimaran.dataplane.xdp.ownership import hold_tables
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
-from trimaran.net import addresses as virtual_addresses
 from trimaran.net import links, neighbours
 from trimaran.net.errors import NetError
 from trimaran.net.links import Link
@@ -35,6 +39,7 @@ from trimaran.net.links import Link
 log = logging.getLogger("plane")
 
 _POLL_SECONDS = 1.0
+_PATIENCE_SECONDS = 5.0
 _RESOLVE_EVERY_POLLS = 30
 _APPLY_AGAIN_EVERY_POLLS = 10
 
@@ -57,6 +62,7 @@ class Plane:
 
     async def start(self) -> None:
         try:
+            self._ownership = hold_tables(_PATIENCE_SECONDS)
             self._dataplane = XdpDataplane.open(log=log.info)
         except DataplaneError as error:
             for line in error.log:
@@ -86,22 +92,30 @@ class Plane:
                 if self._configured:
                     self._take_addresses()
                 self._send(AddressesHeld(number))
+            case Change(number, wanted):
+                self._send(Changed(number, self._change(wanted)))
 
     async def stop(self, *, orphaned: bool) -> None:
         for task in self._tasks:
             task.cancel()
         if orphaned:
-            # The speaker removes them too; but it may have died with the steward.
-            for address in self._announced:
-                with suppress(NetError):
-                    await virtual_addresses.remove(self._netlink, address)
+            await planes.let_go(self._netlink, self._announced)
         self._dataplane.close(remove=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._next_hops.release(), 0.2)
 
     def _apply(self) -> None:
-        for line in self._dataplane.apply(self._services):
-            log.log(logging.WARNING if "left out" in line else logging.INFO, "%s", line)
+        planes.say(self._dataplane.apply(self._services))
+
+    def _change(self, wanted: changes.Wanted) -> changes.Outcome:
+        """What somebody wants otherwise stays so until the next time that services are applied."""
+        outcome = changes.make(wanted, self._dataplane)
+        if fresh := self._dataplane.virtual_addresses() - self._service_addresses:
+            self._service_addresses |= fresh
+            self._attach()
+            self._take_addresses()
+        self._resolve_now.set()
+        return outcome
 
     # Addresses and interfaces
 
@@ -204,4 +218,4 @@ class Plane:
     def _report(self) -> None:
         attachments = self._dataplane.attachments()
         modes = {name: attachment.mode for name, attachment in attachments.items()}
-        self._send(PlaneStatus("xdp", modes, self._trouble))
+        self._send(PlaneStatus(Kind.XDP, modes, self._trouble))

@@ -88,6 +88,11 @@ class RunDirectory:
         """The note of addresses that must not outlive the speaker."""
         return self.path / "held-addresses.json"
 
+    @property
+    def services_made(self) -> Path:
+        """The note of services in the kernel's IPVS that are trimaran's (`ServiceNote`)."""
+        return self.path / "ipvs-services.json"
+
     def note_held_addresses(self, note: bytes) -> None:
         """Write the note whole or not at all. Raises OSError."""
         draft = self.path / "held-addresses.new"

@@ -5,10 +5,11 @@ packet would have to wait for.
 """
 
 import asyncio
+import errno
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,11 +17,14 @@ import msgspec
 from pyroute2 import AsyncIPRoute
 
 from trimaran.conf import Result, Severity
-from trimaran.daemon import control, systemd
+from trimaran.daemon import changes, control, leftovers, systemd
+from trimaran.daemon.choice import Choice, Kind
 from trimaran.daemon.desired import client_interfaces, desired_services
 from trimaran.daemon.encoding import decoder, encode
 from trimaran.daemon.messages import (
     AddressesHeld,
+    Change,
+    Changed,
     ConfigureChecker,
     ConfigurePlane,
     ConfigureSpeaker,
@@ -36,7 +40,8 @@ from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
-from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.ipvs.plane import ForeignChanges
+from trimaran.health.quorum import Quorums
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
@@ -55,8 +60,11 @@ _note = decoder(tuple[VirtualAddress, ...])
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _PATIENCE_SECONDS = 5.0
+_PLANE_SECONDS = 3.0
 _STOP_SPEAKER_SECONDS = 0.45
 _STOP_OTHERS_SECONDS = 0.35
+_STOP_IPVS_SECONDS = 5.0
+"""Thousands of services take their time to be removed."""
 
 
 def hold_signals() -> None:
@@ -70,27 +78,41 @@ def hold_signals() -> None:
 class Steward:
     """One director's daemon, from start to stop."""
 
-    def __init__(self, config: Config, reload: Reload, run_directory: RunDirectory) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reload: Reload,
+        run_directory: RunDirectory,
+        dataplane: Choice,
+        foreign_changes: ForeignChanges,
+    ) -> None:
         self._config = config
+        self._dataplane = dataplane
         self._reload = reload
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
+        self._change_number = 0
+        self._changes: dict[int, asyncio.Future[changes.Outcome]] = {}
         self._fitness: dict[tuple[ServiceKey, ServerKey], bool] = {}
+        self._quorums = Quorums()
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
         # What a speaker said last before it died, and when (monotonic).
         self._last_words = RoutersStatus(())
         self._last_words_at = 0.0
         self._servers = ServersStatus(())
-        self._plane_status = PlaneStatus("xdp", {})
+        self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
         self._exit_status = 0
         self._running = False
         self._settled = False
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
         self._checker = self._supervise("checker", self._configure_checker)
-        self._plane = self._supervise("plane", self._plane_ready)
+        ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
+        self._plane = self._supervise(
+            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else ()
+        )
         self._children = (self._speaker, self._checker, self._plane)
 
     async def run(self) -> int:
@@ -102,7 +124,10 @@ class Steward:
         loop.add_signal_handler(signal.SIGHUP, self._reload_configuration)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         async with AsyncIPRoute() as self._netlink:
+            log.info("dataplane: %s: %s", self._dataplane.kind, self._dataplane.reason)
             await self._remove_stale_addresses()
+            if self._dataplane.kind is Kind.XDP:
+                leftovers.remove_services(self._run_directory.services_made)
             try:
                 server = await control.serve(self._run_directory.control_socket, self._answer)
             except control.ControlError as error:
@@ -131,6 +156,7 @@ class Steward:
         name: str,
         configure: Callable[[], None],
         died: Callable[[], Any] | None = None,
+        body: Sequence[str] = (),
     ) -> Supervised:
         async def nothing() -> None: ...
 
@@ -145,7 +171,7 @@ class Steward:
             self._exit_status = 1
             self._stopping.set()
 
-        return Supervised(name, Hooks(self._receive, ready, died or nothing, hopeless))
+        return Supervised(name, Hooks(self._receive, ready, died or nothing, hopeless), body)
 
     def _defect(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception that nobody expected: a clean end beats a steward in an unknown state."""
@@ -160,18 +186,15 @@ class Steward:
         """The speaker first: its peers must hear of it before packets stop being served."""
         if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
             await self._remove_held_addresses()
-        _, detached = await asyncio.gather(
-            self._checker.stop(_STOP_OTHERS_SECONDS), self._plane.stop(_STOP_OTHERS_SECONDS)
+        ipvs = self._dataplane.kind is Kind.IPVS
+        _, cleaned = await asyncio.gather(
+            self._checker.stop(_STOP_OTHERS_SECONDS),
+            self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS),
         )
-        if not detached:
-            # Rare, and costly to import: only now.
-            from trimaran.dataplane.xdp.attach import detach_all
-
-            try:
-                for interface in detach_all():
-                    log.warning("took the XDP program off %s: the plane did not", interface)
-            except DataplaneError as error:
-                log.error("%s", error)
+        if not cleaned and ipvs:
+            leftovers.remove_services(self._run_directory.services_made)
+        elif not cleaned:
+            leftovers.remove_programs()
 
     async def _speaker_died(self) -> None:
         await self._remove_held_addresses()
@@ -191,6 +214,9 @@ class Steward:
             case RoutersStatus():
                 self._routers = message
                 self._routers_heard = time.monotonic()
+            case Changed(number, outcome):
+                if number in self._changes:
+                    self._changes[number].set_result(outcome)
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
@@ -280,7 +306,8 @@ class Steward:
     def _configure_plane(self) -> None:
         if not self._settled:
             return
-        services = desired_services(self._config, self._fitness)
+        quorate = self._quorums.settle(self._config.virtual_services, self._fitness)
+        services = desired_services(self._config, self._fitness, quorate)
         self._plane.send(ConfigurePlane(services, client_interfaces(self._config)))
         self._plane.send(HoldAddresses(self._hold_number, self._held))
 
@@ -315,10 +342,31 @@ class Steward:
             systemd.notify("WATCHDOG=1")
             await asyncio.sleep(interval)
 
-    def _answer(self, request: dict[str, Any]) -> bytes:
-        if request.get("command") != "status":
-            return b'{"error": "unknown command"}'
-        return render_json(self._status())
+    async def _answer(self, request: dict[str, Any]) -> bytes:
+        match request.get("command"):
+            case "status":
+                return render_json(self._status())
+            case changes.COMMAND:
+                return encode(await self._change(request))
+            case _:
+                return b'{"error": "unknown command"}'
+
+    async def _change(self, request: dict[str, Any]) -> changes.Outcome:
+        """Have the plane change the dataplane, as ipvsadm asks for."""
+        try:
+            wanted = msgspec.convert(request, changes.Wanted)
+        except msgspec.ValidationError as error:
+            return changes.Outcome(errno.EINVAL, str(error))
+        self._change_number += 1
+        number = self._change_number
+        answer = self._changes[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._plane.send(Change(number, wanted))
+            return await asyncio.wait_for(answer, _PLANE_SECONDS)
+        except TimeoutError:
+            return changes.Outcome(errno.EOPNOTSUPP, "the daemon's plane does not answer")
+        finally:
+            del self._changes[number]
 
     def _status(self) -> Status:
         return Status(

@@ -5,12 +5,13 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from trimaran.daemon import bus, child
 from trimaran.daemon.messages import Alive, FromChild, Log, Message, Ready, Stop
+from trimaran.daemon.pace import SLOWNESS
 from trimaran.daemon.tasks import spawn
 
 log = logging.getLogger("steward")
@@ -39,8 +40,10 @@ class Hooks:
 class Supervised:
     """One child, as `trimaran status` shows it: pid, since when, how often started again."""
 
-    def __init__(self, name: str, hooks: Hooks) -> None:
+    def __init__(self, name: str, hooks: Hooks, body: Sequence[str] = ()) -> None:
+        """`body`: which one, if it is not called so, and its options: see `child.command`."""
         self.name = name
+        self._body, *self._options = body or (name,)
         self.pid = 0
         self.since = 0.0
         self.restarts = 0
@@ -110,13 +113,13 @@ class Supervised:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *child.command(self.name, theirs.fileno()),
+                *child.command(self._body, theirs.fileno(), self._options),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
             )
         self._process, self.pid, self.since = process, process.pid, time.time()
-        self._heard = time.monotonic() + _START_SECONDS
+        self._heard = time.monotonic() + _START_SECONDS * SLOWNESS
         all_heard = asyncio.Event()
         self._bus = await bus.to_child(ours, self._receive, all_heard.set)
         watch = spawn(self._watch(process), f"watch {self.name}")
@@ -154,7 +157,7 @@ class Supervised:
                 # It is this process that was stopped: the others have not been listened to.
                 self._heard = time.monotonic()
             silence = time.monotonic() - self._heard
-            if silence > _SILENCE_SECONDS[self.name]:
+            if silence > _SILENCE_SECONDS[self.name] * SLOWNESS:
                 log.error("%s (pid %d) is silent for %.1f s: killed", self.name, self.pid, silence)
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, 9)

@@ -7,36 +7,19 @@ holds is read back as the views below, whose meaning is that of IPVS.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, IntFlag, StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol as TypingProtocol
 
 from trimaran.model.ip import IPAddress
+from trimaran.model.service import FALLBACK as FALLBACK
+from trimaran.model.service import HASH_PORT as HASH_PORT
+from trimaran.model.service import NO_FLAGS as NO_FLAGS
 from trimaran.model.service import Forwarding, ServerKey, ServiceKey
-
-
-class TunnelType(StrEnum):
-    """How a tunnelled packet is wrapped; the values are ipvsadm's."""
-
-    IPIP = "ipip"
-    GUE = "gue"
-    GRE = "gre"
-
-
-class TunnelChecksum(StrEnum):
-    """What checksum a GUE or GRE header carries; the values are ipvsadm's (--tun-...)."""
-
-    NONE = "nocsum"
-    FULL = "csum"
-    REMOTE = "remcsum"
-
-
-@dataclass(frozen=True, slots=True)
-class Tunnel:
-    """Encapsulation towards a real server. `port` is GUE's UDP port, else 0."""
-
-    type: TunnelType = TunnelType.IPIP
-    port: int = 0
-    checksum: TunnelChecksum = TunnelChecksum.NONE
+from trimaran.model.service import Persistence as Persistence
+from trimaran.model.service import SchedulerFlag as SchedulerFlag
+from trimaran.model.service import Tunnel as Tunnel
+from trimaran.model.service import TunnelChecksum as TunnelChecksum
+from trimaran.model.service import TunnelType as TunnelType
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +36,7 @@ class Destination:
     forwarding: Forwarding = Forwarding.DIRECT_ROUTING
     upper_threshold: int = 0
     lower_threshold: int = 0
-    tunnel: Tunnel = Tunnel()
-
-
-class SchedulerFlag(IntFlag):
-    """Flags of a service that its scheduler interprets; the bits are those of netlink."""
-
-    FLAG_1 = 8
-    FLAG_2 = 16
-    FLAG_3 = 32
-
-
-NO_FLAGS = SchedulerFlag(0)
-
-FALLBACK = SchedulerFlag.FLAG_1
-"""sh-fallback, mh-fallback: another server when the hash's choice is not available."""
-
-HASH_PORT = SchedulerFlag.FLAG_2
-"""sh-port, mh-port: the client's port is hashed too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Persistence:
-    """Clients stay with their server for `timeout` seconds.
-
-    `netmask`: which clients are the same one: for IPv4 a mask as a number, kept as it is given
-    (the kernel takes any); for IPv6 a prefix length.
-    """
-
-    timeout: int
-    netmask: int
+    tunnel: Tunnel = field(default=Tunnel())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,36 +5,48 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TextIO
 
-from trimaran.daemon import rundir
+from trimaran.daemon.pace import SLOWNESS
 from trimaran.lab import lab as labs
 from trimaran.lab import record
 from trimaran.lab.errors import LabError
 from trimaran.lab.host import LabHost, wait_until
 from trimaran.lab.lab import Lab
 from trimaran.lab.listings import ConnectionLine, connection_lines, destination_counts
-from trimaran.lab.probe import Attempt
+from trimaran.lab.probe import INTERVAL, Attempt
+from trimaran.lab.standing import standing
 from trimaran.lab.story import Story
+from trimaran.lab.topology import Dataplane
+from trimaran.lab.traces import check_none_left
 from trimaran.lab.traffic import Traffic, outage
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.vrrp.timers import master_down_interval, skew_time
 
 _CURLS = 10
 
-_MARGIN = 250 * MILLISECOND
+_MARGIN = round(250 * MILLISECOND * SLOWNESS)
 """What the takeover's own work, the probe's grid and a busy machine may add to a bound."""
 
-_HANDOVER = 250 * MILLISECOND
+_HANDOVER = round(250 * MILLISECOND * SLOWNESS)
 """The longest outage that a handover between two living directors may cost."""
 
+_GOOD = round(0.8 / INTERVAL)
+"""So many attempts in a row are a good second."""
 
-def run(prefix: str, outputs: Sequence[TextIO]) -> bool:
+
+def run(
+    prefix: str,
+    outputs: Sequence[TextIO],
+    programs: Sequence[str] = (),
+    dataplane: Dataplane | None = None,
+) -> bool:
     """Tell and check the exercise in a lab of its own; whether all was as it should be.
 
-    Raises `LabError` if the lab cannot be made: then nothing has been shown.
+    `programs` and `dataplane`: what the directors run, as in `lab.up`. Raises `LabError` if the
+    lab cannot be made: then nothing has been shown.
     """
     begin = time.monotonic()
     story = Story(outputs)
-    lab = labs.up(prefix)
+    lab = labs.up(prefix, programs=programs, dataplane=dataplane)
     made = record.read(lab.directory)
     try:
         story.title("trimaran lab demo: two directors, one virtual IP, two real servers")
@@ -43,7 +55,7 @@ def run(prefix: str, outputs: Sequence[TextIO]) -> bool:
         story.check(False, str(error))
     finally:
         lab.down()
-    _leave_nothing(story, lab, made)
+    check_none_left(story, lab, made)
     story.end(time.monotonic() - begin)
     return story.failures == 0
 
@@ -98,7 +110,8 @@ class _Demo:
     def _ten_curls(self, heading: str) -> set[str]:
         """Show that ten connections alternate; return their clients' addresses and ports."""
         self._story.step(heading)
-        command = ["curl", "-s", "-m", "5", "-w", r"%{local_port}\n", f"http://{self._vip}/"]
+        command = ["curl", "-s", "-m", f"{5 * SLOWNESS:g}", "-w", r"%{local_port}\n"]
+        command.append(f"http://{self._vip}/")
         self._story.command(
             f"for i in $(seq {_CURLS}); do ip netns exec "
             f"{self._client.namespace} curl -s http://{self._vip}/; done"
@@ -116,7 +129,7 @@ class _Demo:
 
     def _tables(self, sources: set[str]) -> None:
         self._story.step("What the directors know of these connections")
-        listing = self._run(self._lb1, "trimaran", "ipvsadm", "-Lnc")
+        listing = self._run(self._lb1, *self._lb1.ipvsadm, "-Lnc")
         self._story.show(listing.splitlines())
         lines = connection_lines(listing)
         waiting = sum(_waits(line) for line in lines)
@@ -124,10 +137,10 @@ class _Demo:
             {line.source for line in lines} == sources and len(lines) == waiting == _CURLS,
             f"lb1 has these ten connections, {waiting} in FIN_WAIT with at most 120 s to live",
         )
-        listing = self._run(self._lb2, "trimaran", "ipvsadm", "-Lnc")
+        listing = self._run(self._lb2, *self._lb2.ipvsadm, "-Lnc")
         self._story.show(listing.splitlines())
         self._story.check(not connection_lines(listing), "lb2, the backup, has none")
-        listing = self._run(self._lb1, "trimaran", "ipvsadm", "-Ln")
+        listing = self._run(self._lb1, *self._lb1.ipvsadm, "-Ln")
         self._story.show(listing.splitlines())
         counts = destination_counts(listing)
         self._story.check(
@@ -145,11 +158,13 @@ class _Demo:
         interval, priority = router.advertisement_interval, router.priority
         bound = master_down_interval(router.version, priority, interval)
         skew = skew_time(router.version, priority, interval)
-        self._story.say("The client probes all the while: every 10 ms a new connection.")
+        self._story.say(
+            f"The client probes all the while: every {INTERVAL * 1000:g} ms a new connection."
+        )
         with self._probe() as traffic:
-            died = time.monotonic_ns()
             self._verb("kill", "lb1")
             self._lb1.kill()
+            died = time.monotonic_ns()
             wait_until("a good second after the outage", lambda: _good_since(traffic, died), 15)
         gap = outage(traffic.attempts())
         self._story.check(
@@ -168,11 +183,12 @@ class _Demo:
         self._story.check(self._lb2.holds(self._vip), f"lb2 holds {self._vip}")
 
     def _backup_table(self, sources: set[str]) -> None:
-        listing = self._lb2.output(["trimaran", "ipvsadm", "-Lnc"])
+        list_connections = [*self._lb2.ipvsadm, "-Lnc"]
+        listing = self._lb2.output(list_connections)
         lines = connection_lines(listing)
         waiting = sum(_waits(line) for line in lines if line.source in sources)
         ports = "|".join(sorted(source.rpartition(":")[2] for source in sources))
-        command = " ".join(self._lb2.command(["trimaran", "ipvsadm", "-Lnc"]))
+        command = " ".join(self._lb2.command(list_connections))
         self._story.command(f"{command} | grep -E ':({ports})'")
         self._story.show(
             line for line in listing.splitlines() if sources.intersection(line.split())
@@ -254,9 +270,8 @@ class _Demo:
         address = str(self._web1.address)
 
         def said() -> bool:
-            services = (self._lb1.status() or {"services": []})["services"]
-            servers = [server for service in services for server in service["servers"]]
-            return any(s["address"] == address and s["up"] is up for s in servers)
+            now = standing(self._lb1)
+            return now is not None and now.servers[address] is up
 
         wait_until(what, said, within / SECOND + 5)
         return time.monotonic_ns()
@@ -272,20 +287,9 @@ def _waits(line: ConnectionLine) -> bool:
 
 def _good_since(traffic: Traffic, instant: int) -> bool:
     """Whether a whole second of good attempts, as new as can be, lies after the instant."""
-    latest: Sequence[Attempt] = traffic.attempts(since=instant)[-80:]
-    return len(latest) == 80 and all(attempt.ok for attempt in latest)
+    latest: Sequence[Attempt] = traffic.attempts(since=instant)[-_GOOD:]
+    return len(latest) == _GOOD and all(attempt.ok for attempt in latest)
 
 
 def _seconds(nanoseconds: int) -> str:
     return f"{nanoseconds / SECOND:.3f} s"
-
-
-def _leave_nothing(story: Story, lab: Lab, made: record.Record) -> None:
-    story.step("The lab is taken down")
-    left = [str(lab.directory)] if lab.directory.exists() else []
-    for name, inode in made.namespaces.items():
-        if (record.NETNS / name).exists():
-            left.append(f"namespace {name}")
-        if inode is not None and (rundir.ROOT / f"netns-{inode}").exists():
-            left.append(f"{rundir.ROOT}/netns-{inode}")
-    story.check(not left, f"nothing is left{': but ' + ', '.join(left) if left else ''}")

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from trimaran.daemon import configuration, control, rundir
+from trimaran.daemon.pace import SLOWNESS
 from trimaran.lab import processes, recipe, record
 from trimaran.lab.errors import LabError
 from trimaran.lab.processes import Process
-from trimaran.lab.topology import INTERFACE, LAN, Director, Topology, WebServer
+from trimaran.lab.topology import INTERFACE, LAN, Director, Topology
 from trimaran.model.config import Config
 from trimaran.model.ip import IPAddress
 
@@ -31,7 +32,11 @@ ENVIRONMENT = {**os.environ, "PATH": _PATH}
 
 
 def wait_until(what: str, predicate: Callable[[], Value], timeout: float) -> Value:
-    """Ask until the answer is true, and return it; `LabError` after `timeout` seconds."""
+    """Ask until the answer is true, and return it; `LabError` after `timeout` seconds.
+
+    These, and all such seconds in the lab, are longer on a slow machine (`pace`).
+    """
+    timeout *= SLOWNESS
     deadline = time.monotonic() + timeout
     while not (value := predicate()):
         if time.monotonic() > deadline:
@@ -44,6 +49,7 @@ def run_in(
     namespace: str, command: Sequence[str], *, timeout: float = 30, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a network namespace to its end; `timeout` in seconds."""
+    timeout *= SLOWNESS
     try:
         return subprocess.run(
             ["ip", "netns", "exec", namespace, *command],
@@ -56,6 +62,21 @@ def run_in(
         )
     except subprocess.TimeoutExpired:
         raise LabError(f"{namespace}: {' '.join(command)}: no end after {timeout:g} s") from None
+
+
+def start_in(
+    namespace: str, command: Sequence[str], log: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a command in a network namespace, in a session of its own, output to `log`."""
+    with open(log or os.devnull, "ab") as output:
+        return subprocess.Popen(
+            ["ip", "netns", "exec", namespace, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
 
 
 class LabHost:
@@ -114,15 +135,7 @@ class LabHost:
 
     def start(self, command: Sequence[str], log: Path | None = None) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own, output to `log` in the host's directory."""
-        with open(self.directory / log if log else os.devnull, "ab") as output:
-            child = subprocess.Popen(
-                self.command(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=ENVIRONMENT,
-                start_new_session=True,
-            )
+        child = start_in(self.namespace, command, self.directory / log if log else None)
         self._children.append(child)
         return child
 
@@ -169,12 +182,10 @@ class LabHost:
     def _answers(self, child: subprocess.Popen[bytes]) -> bool:
         if child.poll() is not None:
             raise LabError(f"its service ended with status {child.returncode}")
-        if isinstance(self.spec, Director):
+        if isinstance(self.spec, Director) and self.spec.program == "trimaran":
             return self.status() is not None
-        if isinstance(self.spec, WebServer):  # nginx writes its pid once its sockets listen
-            pid_file = self.directory / "nginx.pid"
-            return pid_file.exists() and pid_file.read_text().strip() == str(child.pid)
-        return True
+        pid_file = self.directory / f"{self.service_command[0]}.pid"  # written when it is ready
+        return pid_file.exists() and pid_file.read_text().strip() == str(child.pid)
 
     def stop_service(
         self, number: signal.Signals = signal.SIGTERM, timeout: float = 5
@@ -211,8 +222,14 @@ class LabHost:
             raise LabError(f"{self.name}: bad configuration: {result.diagnostics}")
         return result.config
 
+    @property
+    def ipvsadm(self) -> list[str]:
+        """The command that lists what this director forwards, without options."""
+        assert isinstance(self.spec, Director)
+        return ["ipvsadm"] if self.spec.program == "keepalived" else ["trimaran", "ipvsadm"]
+
     def status(self) -> dict[str, Any] | None:
-        """What `trimaran status --json` says on this director; None when nothing answers."""
+        """What `trimaran status --json` says on this director; None when nothing answers it."""
         socket = rundir.control_socket(rundir.ROOT / f"netns-{self.inode}")
         try:
             answer = json.loads(control.ask(socket, {"command": "status"}))
@@ -257,6 +274,8 @@ class LabHost:
         processes.freeze_namespace(inode)
         self.cut_link()
         processes.kill_namespace(inode)
+        for child in self._children:
+            child.poll()  # so that no zombie keeps its pid
         with self._changed_record() as services:
             services.pop(self.name, None)
 

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
@@ -15,11 +15,13 @@ from trimaran.daemon import rundir
 from trimaran.lab import processes, recipe, record, topology
 from trimaran.lab.errors import LabError
 from trimaran.lab.host import ENVIRONMENT, LabHost, run_in, wait_until
-from trimaran.lab.topology import EXERCISE, LAN, Director, Topology, WebServer
+from trimaran.lab.standing import standing
+from trimaran.lab.topology import EXERCISE, LAN, Dataplane, Director, Topology, WebServer
 from trimaran.model.router import VirtualRouter
 
 DEFAULT_PREFIX = "trimaran"
 _TOOLS = ("ip", "ethtool", "sysctl", "nginx", "curl")
+_IPVS_TOOLS = ("keepalived", "ipvsadm", "modprobe")
 _STOPPING_SECONDS = 2.0
 
 
@@ -29,7 +31,7 @@ class Lab:
     def __init__(self, directory: Path) -> None:
         self.prefix = directory.name
         self.directory = directory
-        self.topology: Topology = topology.read(directory / "topology.toml")
+        self.topology: Topology = topology.read(directory / "topology.json")
         children: list[subprocess.Popen[bytes]] = []
         state = record.read(directory)
         self.hosts: Mapping[str, LabHost] = MappingProxyType(
@@ -64,15 +66,12 @@ class Lab:
         highest priority, which holds the addresses."""
         groups: dict[tuple[str, int], list[tuple[int, LabHost, str | None, VirtualRouter]]] = {}
         for director in self.directors:
-            status = director.status()
-            if status is None:
+            now = standing(director)
+            if now is None or not all(now.servers.values()):
                 return False
-            if not all(server["up"] for each in status["services"] for server in each["servers"]):
-                return False
-            states = {(r["interface"], r["vrid"]): r["state"] for r in status["virtual_routers"]}
             for router in director.config.virtual_routers:
                 key = (router.interface, router.vrid)
-                member = (router.priority, director, states.get(key), router)
+                member = (router.priority, director, now.routers.get(key), router)
                 groups.setdefault(key, []).append(member)
         for group in groups.values():
             *others, (_, master, state, router) = sorted(group, key=itemgetter(0))
@@ -98,14 +97,20 @@ class Lab:
         return kept
 
 
-def up(prefix: str = DEFAULT_PREFIX, topology_file: Path = EXERCISE) -> Lab:
+def up(
+    prefix: str = DEFAULT_PREFIX,
+    topology_file: Path = EXERCISE,
+    programs: Sequence[str] = (),
+    dataplane: Dataplane | None = None,
+) -> Lab:
     """Make the hosts and their network; no service runs yet. Raises `LabError`.
 
-    A namespace that somebody else made is never touched: its name is refused.
+    `programs` and `dataplane` change what the directors run: see `topology.with_directors`. A
+    namespace that somebody else made is never touched: its name is refused.
     """
     directory = record.directory_of(prefix)
-    _require_means()
-    plan = topology.read(topology_file)
+    plan = topology.with_directors(topology.read(topology_file), programs, dataplane)
+    _require_means(plan)
     record.claim(directory)
     try:
         with record.locked(directory):
@@ -197,16 +202,27 @@ def _require_root() -> None:
         raise LabError("you must be root (the lab makes network namespaces)")
 
 
-def _require_means() -> None:
+def _require_means(plan: Topology) -> None:
     _require_root()
-    path = ENVIRONMENT["PATH"]
-    if missing := [tool for tool in _TOOLS if shutil.which(tool, path=path) is None]:
-        raise LabError(f"not installed: {', '.join(missing)}; 'make setup' installs what it needs")
+    kernel = any(
+        d.program == "keepalived" or d.dataplane == "ipvs" for d in plan.directors.values()
+    )
+    for setup, tools in (("", _TOOLS), (" vm", _IPVS_TOOLS if kernel else ())):
+        found = {tool: shutil.which(tool, path=ENVIRONMENT["PATH"]) for tool in tools}
+        if missing := [tool for tool, path in found.items() if path is None]:
+            raise LabError(f"not installed: {', '.join(missing)}; 'tools/setup{setup}' installs it")
+    if kernel and not _has_ipvs():
+        raise LabError("this kernel has no IPVS: 'trimaran lab --vm ...' has")
+
+
+def _has_ipvs() -> bool:
+    subprocess.run(["modprobe", "--quiet", "ip_vs"], env=ENVIRONMENT)
+    return Path("/proc/net/ip_vs").exists()
 
 
 def _write_files(directory: Path, topology_file: Path, plan: Topology) -> None:
     """The lab's own copy of all that describes it, so that the originals may change."""
-    shutil.copyfile(topology_file, directory / "topology.toml")
+    topology.write(directory / "topology.json", plan)
     for name, host in plan.host.items():
         home = directory / name
         home.mkdir()

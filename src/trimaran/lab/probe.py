@@ -19,7 +19,9 @@ import time
 
 import msgspec
 
-INTERVAL = 0.01
+from trimaran.daemon.pace import SLOWNESS
+
+INTERVAL = 0.01 * SLOWNESS
 """Seconds between the starts of attempts."""
 
 PATIENCE = 0.9

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from trimaran.daemon.pace import SLOWNESS
 from trimaran.lab.errors import LabError
 
 
@@ -83,7 +84,7 @@ def freeze_namespace(inode: int) -> None:
 
 def kill_namespace(inode: int, patience: float = 5.0) -> None:
     """Kill -9 every process in the namespace; `LabError` if some survive `patience` seconds."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + patience * SLOWNESS
     while pids := in_namespace(inode):
         if time.monotonic() > deadline:
             raise LabError(f"processes {pids} do not die")

@@ -53,10 +53,23 @@ def host_script(topology: Topology, host: Host) -> str:
 def service_command(host: Host, directory: Path) -> list[str] | None:
     """The command of a host's service; `directory` is the host's own, with its files."""
     if isinstance(host, Director):
-        return ["trimaran", "run", "-f", str(directory / "trimaran.conf")]
+        if host.program == "keepalived":
+            return _keepalived(directory)
+        return ["trimaran", "run", "-f", str(directory / "trimaran.conf"), *_dataplane(host)]
     if isinstance(host, WebServer):
         return ["nginx", "-e", "stderr", "-c", str(directory / "nginx.conf")]
     return None
+
+
+def _dataplane(director: Director) -> list[str]:
+    return [] if director.dataplane == "auto" else ["--dataplane", director.dataplane]
+
+
+def _keepalived(directory: Path) -> list[str]:
+    """keepalived in the foreground, with every path in `directory`."""
+    words = ["keepalived", "--dont-fork", "--log-console", "--log-detail"]
+    words += [f"--use-file={directory}/trimaran.conf", f"--pid={directory}/keepalived.pid"]
+    return words + [f"--{child}_pid={directory}/{child}.pid" for child in ("vrrp", "checkers")]
 
 
 def nginx_config(directory: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Self
 
 import msgspec
 
+from trimaran.daemon.pace import SLOWNESS
 from trimaran.lab.host import LabHost, wait_until
 from trimaran.lab.probe import Attempt
 from trimaran.model.ip import IPAddress
@@ -58,7 +59,7 @@ class Traffic:
         made = sum(file.read_bytes().count(b"\n") for file in earlier)
         self._command = [
             *(sys.executable, "-m", "trimaran.lab.probe"),
-            *(str(address), str(port), str(seconds), str(made)),
+            *(str(address), str(port), str(seconds * SLOWNESS), str(made)),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -79,7 +80,7 @@ class Traffic:
         """Start no more attempts, and wait for the end of those under way."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(timeout=5)
+        self._process.wait(timeout=5 * SLOWNESS)
 
     def attempts(self, since: int = 0) -> Sequence[Attempt]:
         """The attempts that have ended, in order of their start, from `since` on."""

@@ -1,7 +1,7 @@
 """Virtual services and their real servers, as `virtual_server` blocks describe them."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntFlag, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
 from trimaran.model.check import TcpCheck
@@ -28,6 +28,60 @@ class Forwarding(StrEnum):
     TUNNEL = "Tunnel"
     MASQUERADING = "Masq"
     LOCAL = "Local"
+
+
+class TunnelType(StrEnum):
+    """How a tunnelled packet is wrapped; the values are ipvsadm's."""
+
+    IPIP = "ipip"
+    GUE = "gue"
+    GRE = "gre"
+
+
+class TunnelChecksum(StrEnum):
+    """What checksum a GUE or GRE header carries; the values are ipvsadm's (--tun-...)."""
+
+    NONE = "nocsum"
+    FULL = "csum"
+    REMOTE = "remcsum"
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """Encapsulation towards a real server. `port` is GUE's UDP port, else 0."""
+
+    type: TunnelType = TunnelType.IPIP
+    port: int = 0
+    checksum: TunnelChecksum = TunnelChecksum.NONE
+
+
+class SchedulerFlag(IntFlag):
+    """Flags of a service that its scheduler interprets; the bits are those of netlink."""
+
+    FLAG_1 = 8
+    FLAG_2 = 16
+    FLAG_3 = 32
+
+
+NO_FLAGS = SchedulerFlag(0)
+
+FALLBACK = SchedulerFlag.FLAG_1
+"""sh-fallback, mh-fallback: another server when the hash's choice is not available."""
+
+HASH_PORT = SchedulerFlag.FLAG_2
+"""sh-port, mh-port: the client's port is hashed too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """Clients stay with their server for `timeout` seconds.
+
+    `netmask`: which clients are the same one: for IPv4 a mask as a number, kept as it is given
+    (the kernel takes any); for IPv6 a prefix length.
+    """
+
+    timeout: int
+    netmask: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +125,56 @@ def endpoint(address: IPAddress, port: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RealServer:
-    """One `real_server` block. With no checks it is taken to be fit."""
+    """One `real_server` block. With no checks it is taken to be fit.
+
+    Thresholds are numbers of connections: from the upper one on it gets no new ones until it
+    has fewer than the lower; 0 is none. `inhibit_on_failure`: unfit, it stays with weight 0.
+    """
 
     key: ServerKey
     weight: int = 1
     checks: tuple[TcpCheck, ...] = ()
+    forwarding: Forwarding = Forwarding.DIRECT_ROUTING
+    tunnel: Tunnel = Tunnel()
+    upper_threshold: int = 0
+    lower_threshold: int = 0
+    inhibit_on_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SorryServer:
+    """Who answers clients while there is no quorum. With `inhibit` it stays, with weight 0."""
+
+    key: ServerKey
+    forwarding: Forwarding = Forwarding.DIRECT_ROUTING
+    tunnel: Tunnel = Tunnel()
+    inhibit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """How much weight must be fit: from `weight` + `hysteresis` on the service is up, below
+    `weight` - `hysteresis` it is down, and between these as it was before."""
+
+    weight: int = 1
+    hysteresis: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualService:
-    """One `virtual_server` block: real servers in the order of the file."""
+    """One `virtual_server` block, or one entry of its group: real servers in the file's order.
+
+    `forwarding` is that of real servers which do not say otherwise.
+    """
 
     key: ServiceKey
     scheduler: str
     forwarding: Forwarding
     real_servers: tuple[RealServer, ...] = ()
+    flags: SchedulerFlag = NO_FLAGS
+    persistence: Persistence | None = None
+    persistence_engine: str = ""
+    one_packet: bool = False
+    quorum: Quorum = Quorum()
+    sorry_server: SorryServer | None = None
+    group: str | None = None

@@ -67,6 +67,16 @@ async def links(ipr: AsyncIPRoute) -> dict[int, Link]:
     }
 
 
+async def with_xdp(ipr: AsyncIPRoute) -> list[str]:
+    """The interfaces that have an XDP program, whosever it is."""
+    found = []
+    async for message in unhurried(await ipr.link("dump")):
+        xdp = message.get_attr("IFLA_XDP")
+        if xdp is not None and xdp.get_attr("IFLA_XDP_ATTACHED"):
+            found.append(message.get_attr("IFLA_IFNAME"))
+    return found
+
+
 async def watch(ipr: AsyncIPRoute) -> AsyncIterator[Change]:
     """Every interface there is, then every change of interfaces and their addresses, for ever."""
     async for before, after in follow(LINKS | IPV4_ADDRESSES, lambda: links(ipr), _apply):

@@ -6,15 +6,20 @@ python -m trimaran.views.keywords > docs/configuration.md
 from collections.abc import Iterator
 from typing import Any
 
-from trimaran.conf import table
+from trimaran.conf.known import known_keywords
 from trimaran.conf.schema import Block, Entries, Keyword
-from trimaran.conf.values import Seconds, seconds
+from trimaran.conf.table import FILE
+from trimaran.conf.targets import MethodName
+from trimaran.conf.values import Choice, Seconds, seconds
+from trimaran.model.service import Forwarding
+
+_METHODS = {Forwarding.MASQUERADING: "NAT", Forwarding.DIRECT_ROUTING: "DR"}
 
 _HEAD = """\
 # Configuration
 
 trimaran reads keepalived.conf. This page lists what of the language it supports; it is made
-from the table that the reader itself uses (`src/trimaran/conf/table.py`). Any other keyword of
+from the table that the reader itself uses (`src/trimaran/conf/table/`). Any other keyword of
 keepalived is refused by name, never silently ignored. `trimaran check FILE` tells.
 
 A line is a keyword and its arguments, divided by blanks; `{` and `}` enclose a block; `"..."`
@@ -25,7 +30,7 @@ Times are decimal seconds.
 
 def reference() -> str:
     """The whole page, in Markdown."""
-    return "\n".join([_HEAD, *_block(table.FILE, "Top level")]) + "\n"
+    return "\n".join([_HEAD, *_block(FILE, "Top level")]) + "\n"
 
 
 def _block(block: Block, title: str) -> Iterator[str]:
@@ -55,9 +60,63 @@ def _default(keyword: Keyword[Any]) -> str:
         return "required"
     if keyword.default is None or keyword.default is False:
         return ""
-    if isinstance(keyword.argument, Seconds):
-        return seconds(keyword.default)
-    return str(keyword.default)
+    return default_text(keyword)
+
+
+def default_text(keyword: Keyword[Any]) -> str:
+    """A keyword's default as one would write it."""
+    argument: object = keyword.argument
+    value: Any = keyword.default
+    match argument:
+        case Seconds():
+            return seconds(value)
+        case Choice():
+            return next(text for text, meaning in argument.values.items() if meaning == value)
+        case MethodName():
+            return _METHODS[value.forwarding]
+    return str(value)
+
+
+def explain(name: str) -> str | None:
+    """What the table says of a keyword, in each block that has it; None if keepalived has none.
+
+    Where a keyword is not supported, or obsolete, that is said.
+    """
+    rows = [(path, keyword) for path, keyword in _rows(FILE) if name in keyword.names]
+    said = [_explained(name, path, keyword) for path, keyword in rows]
+    others: dict[str, list[str]] = {}
+    for path, keywords in known_keywords().items():
+        if name in keywords and path not in {path for path, _ in rows}:
+            instead = keywords[name]
+            verdict = f"obsolete: {instead}" if instead else "not supported yet"
+            others.setdefault(verdict, []).append(_place(path))
+    said += [f"{name}   {verdict}\n    in {', '.join(at)}\n" for verdict, at in others.items()]
+    return "\n".join(said) or None
+
+
+def _explained(name: str, path: str, keyword: Keyword[Any]) -> str:
+    lines = [f"{keyword.form(name)}   in {_place(path)}", f"    {keyword.about}"]
+    if keyword.ignored:
+        lines.append(f"    {keyword.ignored}")
+    if others := [other for other in keyword.names if other != name]:
+        lines.append(f"    The same as {' and '.join(others)}.")
+    if default := _default(keyword):
+        lines.append("    Required." if keyword.required else f"    Default: {default}")
+    if isinstance(keyword.block, Block):
+        inside = " ".join(row.name for row in keyword.block.keywords)
+        lines.append(f"    Inside: {inside}")
+    return "\n".join(lines) + "\n"
+
+
+def _rows(block: Block | Entries[Any]) -> Iterator[tuple[str, Keyword[Any]]]:
+    for keyword in block.keywords if isinstance(block, Block) else block.options:
+        yield block.path, keyword
+        if keyword.block is not None:
+            yield from _rows(keyword.block)
+
+
+def _place(path: str) -> str:
+    return "(top level)" if path == FILE.path else path
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """`trimaran status` for people: what there is, what state it is in, since when, and why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from trimaran.daemon.status import Document, RouterDocument, ServerDocument, ServiceDocument
+from trimaran.views.table import table
 
 _SHOWN_ADDRESSES = 3
 
@@ -51,7 +52,7 @@ def _routers(routers: Sequence[RouterDocument], now: datetime) -> list[str]:
         )
         for router in routers
     ]
-    lines = _table([titles, *rows], right=(4, 5))
+    lines = table([titles, *rows], right=(4, 5))
     for router in routers:
         for reason, count in sorted(router.discarded.items()):
             lines.append(f"  {router.name}: {_count(count, 'advert')} discarded: {reason}")
@@ -74,7 +75,7 @@ def _services(services: Sequence[ServiceDocument], now: datetime) -> list[str]:
             )
         )
         rows += [_server(server, now) for server in service.servers]
-    return _table(rows, right=(3,))
+    return table(rows, right=(3,))
 
 
 def _server(server: ServerDocument, now: datetime) -> tuple[str, ...]:
@@ -88,7 +89,9 @@ def _server(server: ServerDocument, now: datetime) -> tuple[str, ...]:
 
 
 def _machinery(document: Document) -> list[str]:
-    attached = (f"{name} {how}" for name, how in sorted(document.dataplane.interfaces.items()))
+    plane = document.dataplane
+    attached = (f"{name} {how}" for name, how in sorted(plane.interfaces.items()))
+    nowhere = "in the kernel" if plane.kind == "ipvs" else "not attached to any interface"
     rows: list[tuple[str, ...]] = [("PROCESS", "PID", "FOR", "RESTARTS")]
     rows += [
         (
@@ -100,22 +103,9 @@ def _machinery(document: Document) -> list[str]:
         for process in document.processes
     ]
     return [
-        *_table(rows, right=(1, 3)),
+        *table(rows, right=(1, 3)),
         "",
-        f"Dataplane: {document.dataplane.kind}, "
-        + (", ".join(attached) or "not attached to any interface"),
-    ]
-
-
-def _table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
-    """Align columns, two blanks apart, those in `right` at their right edge."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
+        f"Dataplane: {plane.kind}, {', '.join(attached) or nowhere}",
     ]
 
 

@@ -68,10 +68,12 @@ class Machine:
         self._master_interval = router.advertisement_interval
         self._waiting_since = 0
         self._expectation = ""  # why an expiring master-down timer is no surprise
+        self._rival = False  # a lesser master is about to be preempted
 
         self._master_down_at: int | None = None
         self._advertise_at: int | None = None
         self._announce_at: int | None = None
+        self._confirm_at: int | None = None
         self._answered_at: int | None = None
 
         self._transitions = 0
@@ -116,7 +118,7 @@ class Machine:
 
     def deadline(self) -> int | None:
         """When `TimerExpired` is wanted."""
-        timers = (self._master_down_at, self._advertise_at, self._announce_at)
+        timers = (self._master_down_at, self._advertise_at, self._announce_at, self._confirm_at)
         return min((at for at in timers if at is not None), default=None)
 
     def view(self) -> View:
@@ -148,6 +150,8 @@ class Machine:
         self._advertise(self._standing.priority)
         self._add(self._router.addresses)
         self._announce(self._router.addresses, now)
+        if self._rival:
+            self._confirm(now)
         self._enter(State.MASTER, reason, now)
 
     def _become_fault(self, reason: str, now: int) -> None:
@@ -171,7 +175,7 @@ class Machine:
 
     def _clear_timers(self) -> None:
         self._master_down_at = self._advertise_at = None
-        self._announce_at = self._answered_at = None
+        self._announce_at = self._confirm_at = self._answered_at = None
 
     # Elections
 
@@ -231,6 +235,9 @@ class Machine:
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._emit_announce(self._router.addresses)
+        if self._confirm_at is not None and now >= self._confirm_at:
+            self._confirm_at = None
+            self._emit_announce(self._router.addresses)
 
     def _skew(self) -> int:
         return skew_time(self._router.version, self._standing.priority, self._master_interval)
@@ -243,6 +250,7 @@ class Machine:
     def _wait(self, wait: int, now: int) -> None:
         self._waiting_since = now
         self._expectation = ""
+        self._rival = False
         self._master_down_at = now + wait
 
     # Receiving
@@ -275,6 +283,7 @@ class Machine:
             self._wait(self._master_down_interval(), now)
         else:
             self._expectation = f"priority {mine}, {sender} has only {heard.priority}"
+            self._rival = True
 
     def _receive_as_master(self, heard: Advertisement, sender: IPv4Address, now: int) -> None:
         """RFC 9568, 6.4.3, (700) to (760)."""
@@ -295,6 +304,8 @@ class Machine:
         if heard.priority == 0:
             self._advertise_at = now + interval
         self._announce(self._router.addresses, now)
+        if heard.priority != 0:
+            self._confirm(now)
 
     def _follow(self, heard: Advertisement, sender: IPv4Address) -> None:
         self._master = sender
@@ -369,6 +380,14 @@ class Machine:
         self._emit_announce(addresses)
         delay = self._router.gratuitous_arp.delay
         self._announce_at = now + delay if delay > 0 else None
+
+    def _confirm(self, now: int) -> None:
+        """Announce again once a lesser master must have heard us and yielded.
+
+        It may announce the addresses after we did: it advertises first, then adds them, then
+        announces, and only then hears us. Clients would send it what it no longer takes.
+        """
+        self._confirm_at = now + self._router.advertisement_interval
 
     def _emit_announce(self, addresses: tuple[VirtualAddress, ...]) -> None:
         if addresses and self._router.gratuitous_arp.repeat > 0:

@@ -115,7 +115,7 @@ def attach(interface: str, programs: Programs, tables: Tables) -> Attachment:
             "trimaran's"
         )
     if number:
-        present = _mode(mode)
+        present = mode_name(mode)
         describe(link, present, tables)
         old = libbpf.program_by_id(number)
         try:
@@ -181,24 +181,26 @@ def detach(interface: str, mode: str, program: int) -> bool:
 def detach_all() -> list[str]:
     """Takes trimaran's program, whoever loaded it, off every interface of this network
     namespace; which these were. For when its owner is dead. Needs root."""
-    taken = []
-    for interface, number in list(attached_programs()):
-        try:
-            program = libbpf.program_by_id(number)
-        except libbpf.BpfError:
-            continue  # gone meanwhile
-        try:
-            _, mode = libbpf.xdp_query(socket.if_nametoindex(interface))
-            if detach(interface, _mode(mode), program):
-                taken.append(interface)
-        except (OSError, libbpf.BpfError):
-            continue
-        finally:
-            os.close(program)
-    return taken
+    return [interface for interface, _ in list(attached_programs()) if take_off(interface)]
 
 
-def _mode(kernels: int) -> str:
+def take_off(interface: str) -> bool:
+    """Takes trimaran's program, whoever loaded it, off an interface; False: none was there."""
+    try:
+        number, mode = libbpf.xdp_query(socket.if_nametoindex(interface))
+        if not number or not is_ours(number):
+            return False
+        program = libbpf.program_by_id(number)
+    except (OSError, libbpf.BpfError):
+        return False  # gone meanwhile
+    try:
+        return detach(interface, mode_name(mode), program)
+    finally:
+        os.close(program)
+
+
+def mode_name(kernels: int) -> str:
+    """The mode that the kernel says."""
     return NATIVE if kernels == libbpf.XDP_ATTACHED_NATIVE else GENERIC
 
 

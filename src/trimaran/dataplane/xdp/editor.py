@@ -6,6 +6,7 @@ and its counters back. When room is short, records that no connection refers to 
 What finds no room even so, or cannot be done, is left out; everything else is applied.
 """
 
+import errno
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 
 from trimaran.dataplane.base import (
     Destination,
-    SchedulerFlag,
+    Refused,
     Service,
     Settings,
 )
@@ -31,13 +32,14 @@ from trimaran.dataplane.steps import (
     Step,
 )
 from trimaran.dataplane.xdp import libbpf, methods
+from trimaran.dataplane.xdp.admission import admit
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
 from trimaran.dataplane.xdp.lists import HASHING, Lists
 from trimaran.dataplane.xdp.tables import Records, Tables
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
-from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
+from trimaran.model.service import Forwarding, Protocol, SchedulerFlag, ServerKey, ServiceKey
 
 TRASH_PERIOD: Final = 120 * SECOND
 _ONE_PACKET: Final = 4
@@ -196,6 +198,30 @@ class Editor:
             steps += self._approach(wanted)
         self._left_out += [f"{key}: left out: {why}" for key, why in cannot.items() if why]
         return [str(step) for step in steps] + [s for s in self._left_out if s not in before]
+
+    def execute(self, step: Step) -> None:
+        """Takes one step, or raises `Refused`, as IPVS does (see `admission`)."""
+        key = step.service
+        number = self._services.get(key)
+        present = None if number is None else read_service(self._tables, number)
+        admit(step, present)
+        if isinstance(step, DeleteService):
+            self._delete_service(key)
+            return
+        self._reclaimable = None
+        before, self._left_out = self._left_out, []
+        # The list is newest first; what is desired, in order of adding.
+        desired = [*reversed(present.destinations)] if present is not None else []
+        if isinstance(step, AddDestination):
+            desired.append(step.destination)
+        taken = self._change_service(key, [step], desired)
+        (why,), self._left_out = self._left_out or [""], before
+        if not taken:
+            raise Refused(errno.ENOSPC, why)
+
+    def number(self, key: ServiceKey) -> int | None:
+        """The record of a configured service."""
+        return self._services.get(key)
 
     def _approach(self, services: Sequence[Service]) -> list[Step]:
         """Takes those steps from what is to the services for which there is room."""

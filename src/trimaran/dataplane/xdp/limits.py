@@ -29,7 +29,7 @@ def _of_service(service: Service) -> str | None:
     if settings.scheduler not in SCHEDULERS:
         return f"schedule by {settings.scheduler} (it can by {', '.join(SCHEDULERS)})"
     if service.key.mark:
-        return "serve firewall marks (IPVS can)"
+        return "serve firewall marks"
     if service.key.address.version == 6:
         return "serve IPv6 yet"
     if service.key.protocol is Protocol.SCTP:

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from trimaran.dataplane import sctp, states
-from trimaran.dataplane.base import DataplaneError, TcpState, Timeouts
+from trimaran.dataplane.base import DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import layout, libbpf
 from trimaran.dataplane.xdp.tables import BUDGETS, LIVE_MAP, MAPS, SERVICE_IDS, Tables
@@ -58,7 +58,7 @@ def attached_programs() -> Iterator[tuple[str, int]]:
                 yield name, number
         except libbpf.BpfError as error:
             if error.errno == errno.EPERM:
-                raise DataplaneError("looking into XDP programs needs root") from error
+                raise Refused(errno.EPERM, "looking into XDP programs needs root") from error
             continue  # the interface or the program went away meanwhile
 
 
@@ -116,7 +116,8 @@ def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
         *(source.program_descriptor(n) for n in ("trimaran", "sweep", "enter", "reflect"))
     )
     tables = Tables({n: os.dup(source.map_descriptor(n)) for n in MAPS}, writable=True)
-    libbpf.bind_map(programs.main, source.map_descriptor("ledger"))
+    for name in ("ledger", "newcomers"):  # which the program itself does not use
+        libbpf.bind_map(programs.main, source.map_descriptor(name))
     if not kept:
         _initialise(tables, source, version)
     return Loaded(source, programs, tables, adopted=bool(kept))

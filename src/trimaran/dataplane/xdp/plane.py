@@ -1,31 +1,26 @@
 """The XDP dataplane, as the daemon drives it."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from ipaddress import IPv4Address
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from trimaran.dataplane.base import DataplaneError, Service, Timeouts
+from trimaran.dataplane.base import DataplaneError, Service
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.attach import Attachment
-from trimaran.dataplane.xdp.editor import Editor, Neighbour
-from trimaran.dataplane.xdp.held import set_held
 from trimaran.dataplane.xdp.layout import Capacity, Event
-from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load, set_lifetimes
+from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
+from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.dataplane.xdp.statistics import Estimators
 from trimaran.dataplane.xdp.told import Told, enter
-from trimaran.dataplane.xdp.view import XdpView
-from trimaran.model.ip import IPAddress
 from trimaran.sync.record import Record
 
 
-class XdpDataplane(XdpView):
+class XdpDataplane(XdpOperator):
     """`dataplane.base.Dataplane` by our own program. One process at a time may own it."""
 
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded.tables)
         self._loaded = loaded
-        self._editor = Editor(loaded.tables)
         self._estimators = Estimators(loaded.tables)
         self._attachments: dict[str, Attachment] = {}
         self._indices: dict[str, int] = {}
@@ -90,38 +85,9 @@ class XdpDataplane(XdpView):
         """What the last `apply` had to leave out: the same `apply` later may find room."""
         return self._editor.left_out()
 
-    def set_timeouts(self, timeouts: Timeouts) -> None:
-        """Sets timeouts from the next packet of each connection on; 0 keeps the old one."""
-        present = self.timeouts()
-        set_lifetimes(
-            self._loaded.tables,
-            Timeouts(
-                timeouts.tcp or present.tcp,
-                timeouts.tcp_fin or present.tcp_fin,
-                timeouts.udp or present.udp,
-            ),
-        )
-
     def set_icmp_rate(self, per_second: int) -> None:
         """How many ICMP errors each CPU may send a second."""
         self._loaded.tables.live["icmp_per_second"] = per_second
-
-    def set_held(self, addresses: Collection[IPAddress]) -> None:
-        """The virtual addresses that this director holds: only these are served."""
-        ours = (address for address in addresses if isinstance(address, IPv4Address))
-        set_held(self._loaded.tables, ours)
-
-    def set_local(self, addresses: Collection[IPAddress]) -> None:
-        """The director's own addresses: a destination among them is the director itself."""
-        self._editor.set_local(addresses)
-
-    def set_neighbour(self, address: IPAddress, neighbour: Neighbour | None) -> None:
-        """How to reach a destination; None: not known now, so no new connections for it."""
-        self._editor.set_neighbour(address, neighbour)
-
-    def wanted_neighbours(self) -> set[IPv4Address]:
-        """Addresses that `set_neighbour` should be called for."""
-        return self._editor.addresses()
 
     def changes(self) -> Iterator[Record]:
         """Connections that other directors should be told of now."""

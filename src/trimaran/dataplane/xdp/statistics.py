@@ -35,6 +35,29 @@ def as_counters(row: NDArray[np.int64]) -> Counters:
     return Counters(*(int(number) for number in row))
 
 
+def zero(tables: Tables, service: int | None) -> None:
+    """Starts counts and rates anew: those of a service (its record) and its destinations, or all.
+
+    What a single one counted stays in the total (ipvs-semantics 5.3).
+    """
+    destinations = len(tables.destinations)
+    ledger, own = tables.ledger, tables.counted()
+    if service is None:
+        ledger["base"][:destinations] = own
+        ledger["base"][destinations:] = 0
+        touched = np.arange(len(ledger))
+    else:
+        row = destinations + service
+        ledger["base"][-1] += counted(tables)[row]
+        used = tables.destinations["flags"] != 0
+        members = np.flatnonzero(used & (tables.destinations["service"] == service))
+        ledger["base"][members] = own[members]
+        ledger["base"][row] = 0
+        touched = np.append(members, row)
+    ledger["average"][touched] = 0
+    ledger["last"][touched] = counted(tables)[touched]
+
+
 class Estimators:
     """Keeps the rates, every two seconds."""
 

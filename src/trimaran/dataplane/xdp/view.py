@@ -1,6 +1,6 @@
 """Reading the dataplane: by the daemon, or by anyone with the right when there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
 import numpy as np
@@ -15,6 +15,7 @@ from trimaran.dataplane.base import (
     SyncDaemon,
     Timeouts,
 )
+from trimaran.dataplane.blocks import ConnectionBlock
 from trimaran.dataplane.xdp import layout
 from trimaran.dataplane.xdp.editor import (
     read_destination,
@@ -24,10 +25,18 @@ from trimaran.dataplane.xdp.editor import (
 )
 from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
-from trimaran.dataplane.xdp.tables import Tables, destination_of, state_of
+from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, state_of
 from trimaran.model.service import Protocol
 
 _PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
+_NOBODY = IPv4Address(0)
+_KIND = np.uint64(
+    layout.STATES - 1 << layout.STATE_SHIFT
+    | layout.MAX_DESTINATIONS - 1 << layout.DESTINATION_SHIFT
+)
+"""Of a slot's control word: state and destination. Shifted by 24 there is room for the protocol."""
+
+_SLOTS_AT_A_TIME = 1 << 16
 
 
 class XdpView:
@@ -78,32 +87,68 @@ class XdpView:
         rates = estimator.shown(self.tables.ledger["average"][-1])
         return as_counters(counted(self.tables)[-1]), as_counters(rates)
 
-    def connections(self) -> Sequence[Connection]:
+    def connections(self) -> Iterator[Connection]:
         """The entries that live, in the order of the table (that is, in none)."""
-        now = self.tables.tick()
-        whole = int(now)
-        slots = self.tables.flows.view(layout.FLOW_FIELDS)
-        live = slots[slots["control"] >> np.uint64(layout.PHASE_SHIFT) == layout.PHASE_LIVE]
-        found = []
-        for entry in live.tolist():
-            client, virtual, client_port, virtual_port, protocol, _, control, _ = entry
-            left = (control - whole + (1 << 31) & 0xFFFFFFFF) - (1 << 31) - (now - whole)
-            if left < 0:
-                continue  # expired, not yet swept
-            found.append(
-                Connection(
-                    _PROTOCOLS[protocol],
-                    IPv4Address(client),
-                    client_port,
-                    IPv4Address(virtual),
-                    virtual_port,
-                    server_key(self.tables, destination_of(control)),
-                    states.STATE_NAMES[state_of(control)],
-                    # A fresh entry of 60 s is shown with 59, as IPVS does.
-                    max(int(left - 2), 0) // layout.TICKS_PER_SECOND,
-                )
+        for block in self.connection_blocks():
+            yield from block.connections()
+
+    def connection_blocks(self) -> Iterator[ConnectionBlock]:
+        """The same, a part of the table at a time (`blocks.InBlocks`)."""
+        known: dict[tuple[int, int], int] = {}
+        kinds: list[Connection] = []
+        for slots, ticks in self._live():
+            states_and_servers = (slots["control"] & _KIND) >> np.uint64(24) | slots["protocol"]
+            virtuals = slots["virtual"].astype(np.uint64) << np.uint64(16) | slots["virtual_port"]
+            kind = []
+            for pair in zip(states_and_servers.tolist(), virtuals.tolist(), strict=True):
+                number = known.get(pair)
+                if number is None:
+                    number = known[pair] = len(kinds)
+                    kinds.append(self._kind(*pair))
+                kind.append(number)
+            # A fresh entry of 60 s is shown with 59, as IPVS does.
+            expires = np.maximum(ticks - 2, 0) // layout.TICKS_PER_SECOND
+            yield ConnectionBlock(
+                kinds, kind, slots["client"], slots["client_port"], expires.astype(np.int64)
             )
-        return found
+
+    def live_flows(self) -> dict[str, int]:
+        """How many entries live, by state."""
+        counts = np.zeros(layout.STATES, dtype=np.int64)
+        for slots, _ in self._live():
+            state = slots["control"] >> np.uint64(layout.STATE_SHIFT) & np.uint64(layout.STATES - 1)
+            counts += np.bincount(state, minlength=layout.STATES)
+        live: dict[str, int] = {}
+        for number, name in states.STATE_NAMES.items():  # SCTP has states of TCP's names
+            if counts[number]:
+                live[name] = live.get(name, 0) + int(counts[number])
+        return live
+
+    def _live(self) -> Iterator[tuple[Records, Records]]:
+        """Entries that have not expired, and how long they have to live, in the program's ticks."""
+        now = self.tables.tick()
+        whole = np.uint64(int(now))
+        fields = self.tables.flows.view(layout.FLOW_FIELDS)
+        for first in range(0, len(fields), _SLOTS_AT_A_TIME):
+            control = fields["control"][first : first + _SLOTS_AT_A_TIME]
+            (used,) = np.nonzero(control >> np.uint64(layout.PHASE_SHIFT) == layout.PHASE_LIVE)
+            slots = fields[first + used]
+            ends = (slots["control"] - whole).astype(np.uint32).astype(np.int32)
+            ticks = np.floor(ends - (now - int(whole)))
+            alive = ticks >= 0  # others have expired, and are not swept yet
+            yield slots[alive], ticks[alive]
+
+    def _kind(self, state_and_server: int, virtual: int) -> Connection:
+        return Connection(
+            _PROTOCOLS[state_and_server & 0xFF],
+            _NOBODY,
+            0,
+            IPv4Address(virtual >> 16),
+            virtual & 0xFFFF,
+            server_key(self.tables, destination_of(state_and_server << 24)),
+            states.STATE_NAMES[state_of(state_and_server << 24)],
+            0,
+        )
 
     def timeouts(self) -> Timeouts:
         return lifetimes(self.tables)

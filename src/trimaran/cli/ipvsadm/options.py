@@ -1,8 +1,8 @@
-"""ipvsadm's command line: its options and its habits (ipvs-semantics 7.1 to 7.3).
+"""ipvsadm's commands and options, and how words become options (ipvs-semantics 7.1).
 
-The first option is the command. Letters may be bundled (`-Lnc`), long names may not be shortened,
-an option's argument may be joined to it, words left over are refused. Errors have the texts and
-exit statuses of ipvsadm 1.31, because scripts know them.
+The habits are those of popt: letters may be bundled (`-Lnc`), long names may not be shortened,
+an argument may be joined to its option or follow it, other words are left over. Errors have the
+texts and exit statuses of ipvsadm 1.31, because scripts know them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,19 +30,26 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An option that was given, in which word of the command line, with which argument."""
+    """An option that was given: the last word that it took, and its argument if there is one."""
 
     option: Option
     word: str
-    value: str = ""
+    value: str | None = None
 
 
 class UsageError(Exception):
-    """The command line is wrong; the text is for standard error, `status` for the caller."""
+    """The command line is wrong: nothing was done. For standard error, and the exit status."""
 
     def __init__(self, text: str, status: int = 2) -> None:
         super().__init__(text)
         self.status = status
+
+
+class BadWord(UsageError):
+    """A word is no option, or lacks its argument. In a file to restore, the next line is read."""
+
+    def __init__(self, word: str, what: str) -> None:
+        super().__init__(f"{word}: {what}", 255)
 
 
 def _with_argument(name: str, long: str, letters: str = "") -> Option:
@@ -68,7 +75,7 @@ COMMANDS = (
     Option("help", "help", "h"),
 )
 
-# In the order in which ipvsadm looks for conflicts among them.
+# In the order in which ipvsadm looks for what is missing, illegal or in conflict.
 OPTIONS = (
     Option("numeric", "numeric", "n"),
     Option("connection", "connection", "c"),
@@ -113,40 +120,16 @@ OPTIONS = (
     Option("sort", "sort"),
 )
 
-_TRY_HELP = "Try `ipvsadm -h' or 'ipvsadm --help' for more information."
-_LIST = next(option for option in COMMANDS if option.name == "list")
+REPEATABLE = {"ipv6", "sort"}
+"""What ipvsadm does not count: it may be given again and again, and with every command."""
+
+LIST = next(option for option in COMMANDS if option.name == "list")
 _BY_LONG = {option.long: option for option in (*COMMANDS, *OPTIONS)}
 _BY_LETTER = {letter: option for option in (*COMMANDS, *OPTIONS) for letter in option.letters}
 
 
-def parse(arguments: Sequence[str]) -> tuple[Option, list[Given], list[str]]:
-    """Return the command, the options, each class at most once, and the words left over."""
-    if not arguments:
-        return _LIST, [], []
-    leftover: list[str] = []
-    words = _words(arguments, leftover)
-    try:
-        command = next(words, None)
-    except UsageError:
-        command = None
-    if command is None or command.option not in COMMANDS:
-        raise UsageError(_TRY_HELP, 255)
-    options: list[Given] = []
-    seen = set[str]()
-    for given in words:
-        name = given.option.name
-        if given.option in COMMANDS:
-            raise UsageError(f"invalid option `{given.word}'")
-        if name in seen:
-            raise UsageError(f"multiple '{name}' options specified")
-        if name != "sort":
-            seen.add(name)
-        options.append(given)
-    return command.option, options, leftover
-
-
-def _words(arguments: Sequence[str], leftover: list[str]) -> Iterator[Given]:
-    """Split words into options as popt does; other words go to `leftover`."""
+def split(arguments: Sequence[str], leftover: list[str]) -> Iterator[Given]:
+    """Split words into options; other words go to `leftover`. Raises `BadWord`."""
     pending = list(arguments)
     while pending:
         word = pending.pop(0)
@@ -165,12 +148,12 @@ def _long(word: str, pending: list[str]) -> Given:
     long, joined, value = word[2:].partition("=")
     option = _BY_LONG.get(long)
     if option is None:
-        raise UsageError(f"{word}: unknown option", 255)
+        raise BadWord(word, "unknown option")
     if joined:
         if option.argument is Argument.NONE:
-            raise UsageError(f"{word}: option does not take an argument", 255)
+            raise BadWord(word, "option does not take an argument")
         return Given(option, word, value)
-    return Given(option, word, _next_word(option, word, pending))
+    return _with_next_word(option, word, pending)
 
 
 def _letters(word: str, pending: list[str]) -> Iterator[Given]:
@@ -178,19 +161,27 @@ def _letters(word: str, pending: list[str]) -> Iterator[Given]:
     while rest:
         option, rest = _BY_LETTER.get(rest[0]), rest[1:]
         if option is None:
-            raise UsageError(f"{word}: unknown option", 255)
+            raise BadWord(word, "unknown option")
         if option.argument is Argument.NONE:
+            if rest.startswith("="):
+                raise BadWord(word, "option does not take an argument")
             yield Given(option, word)
+        elif rest:
+            yield Given(option, word, rest.removeprefix("="))
+            return
         else:
-            yield Given(option, word, rest or _next_word(option, word, pending))
-            rest = ""
+            yield _with_next_word(option, word, pending)
 
 
-def _next_word(option: Option, word: str, pending: list[str]) -> str:
-    if option.argument is Argument.REQUIRED:
-        if not pending:
-            raise UsageError(f"{word}: missing argument", 255)
-        return pending.pop(0)
-    if option.argument is Argument.OPTIONAL and pending and not pending[0].startswith("-"):
-        return pending.pop(0)
-    return ""
+def _with_next_word(option: Option, word: str, pending: list[str]) -> Given:
+    match option.argument:
+        case Argument.REQUIRED:
+            if not pending:
+                raise BadWord(word, "missing argument")
+            value = pending.pop(0)
+            return Given(option, value, value)
+        case Argument.OPTIONAL if pending and not pending[0].startswith("-"):
+            value = pending.pop(0)
+            return Given(option, value, value)
+        case _:
+            return Given(option, word)

@@ -1,0 +1,125 @@
+"""`trimaran xdp`: the XDP dataplane without a daemon."""
+
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from trimaran.daemon import control
+from trimaran.daemon.rundir import control_socket, default_run_directory
+from trimaran.dataplane.base import DataplaneError
+
+Parameters = ParamSpec("Parameters")
+
+_PATIENCE_SECONDS = 5.0
+
+
+def _ends_well(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """What the dataplane cannot do is one line and exit status 1."""
+
+    @wraps(command)
+    def wrapped(*arguments: Parameters.args, **options: Parameters.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+        except DataplaneError as error:
+            click.echo(f"trimaran xdp: {error}", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+_run_dir = click.option(
+    "--run-dir", type=click.Path(path_type=Path), help="The daemon's run directory."
+)
+
+
+@click.group()
+def xdp() -> None:
+    """The XDP dataplane without a daemon: attach it, fill it with `trimaran ipvsadm`, look at it.
+
+    What belongs to it ends with its last interface: nothing is pinned anywhere.
+    """
+
+
+@xdp.command()
+@click.argument("interfaces", metavar="IFACE...", nargs=-1, required=True)
+@_run_dir
+@_ends_well
+def attach(interfaces: tuple[str, ...], run_dir: Path | None) -> None:
+    """Put the XDP program on interfaces, on which clients come in.
+
+    It serves those virtual services (`trimaran ipvsadm -A`) whose address this host has. With no
+    daemon running, nobody follows what changes around it, but each `attach`, and each change by
+    `trimaran ipvsadm`, looks anew: at the addresses of this host, and for the MAC addresses of
+    real servers. Rates (`--rate`) stay 0, and connections that have expired are counted in
+    ActiveConn and InActConn until `attach` is run again, though no packet meets them. So
+    run it again from time to time: nothing else changes by that.
+    """
+    import asyncio
+
+    from trimaran.daemon.surroundings import settle
+    from trimaran.dataplane.xdp.ownership import hold_tables
+    from trimaran.dataplane.xdp.plane import XdpDataplane
+
+    _refuse_beside_daemon(run_dir)
+    with hold_tables(_PATIENCE_SECONDS):
+        plane = XdpDataplane.open(log=lambda line: click.echo(line, err=True))
+        try:
+            for interface in interfaces:
+                attachment = plane.attach(interface)
+                reason = f": {attachment.reason}" if attachment.reason else ""
+                click.echo(f"attached to {interface} in {attachment.mode} mode{reason}")
+            for line in [*asyncio.run(settle(plane)), *plane.poll(time.monotonic_ns())]:
+                click.echo(line, err=True)
+        finally:
+            plane.close(remove=False)
+
+
+@xdp.command()
+@click.argument("interfaces", metavar="[IFACE...]", nargs=-1)
+@_run_dir
+@_ends_well
+def detach(interfaces: tuple[str, ...], run_dir: Path | None) -> None:
+    """Take the XDP program off interfaces, or off all.
+
+    With the last one go the services and the connections.
+    """
+    from trimaran.dataplane.xdp.attach import take_off
+    from trimaran.dataplane.xdp.loader import attached_programs
+    from trimaran.dataplane.xdp.ownership import hold_tables
+
+    _refuse_beside_daemon(run_dir)
+    with hold_tables(_PATIENCE_SECONDS):
+        present = [name for name, _ in attached_programs()]
+        for interface in interfaces:
+            if interface not in present:
+                raise DataplaneError(f"interface {interface} has no XDP program of trimaran's")
+        for interface in interfaces or present:
+            take_off(interface)
+            click.echo(f"detached from {interface}")
+
+
+@xdp.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_run_dir
+@_ends_well
+def status(as_json: bool, run_dir: Path | None) -> None:
+    """Show the program, where it is attached, its maps, and live connections by state."""
+    from trimaran.dataplane.xdp.inspection import inspect
+    from trimaran.views import xdp_status
+
+    found = inspect()
+    daemon = control.listens(control_socket(run_dir or default_run_directory()))
+    text = xdp_status.to_json(found, daemon) if as_json else xdp_status.to_text(found, daemon)
+    click.echo(text, nl=False)
+
+
+def _refuse_beside_daemon(run_dir: Path | None) -> None:
+    if control.listens(control_socket(run_dir or default_run_directory())):
+        raise DataplaneError(
+            "a trimaran daemon runs here, and attaches to the interfaces of its configuration"
+        )

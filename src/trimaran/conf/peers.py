@@ -1,0 +1,164 @@
+"""The files of directors that share virtual routers, checked against each other.
+
+Two virtual routers are peers if they have the same VRID and a name or an address in common.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from trimaran.conf.loading import Result
+from trimaran.conf.report import Report
+from trimaran.conf.schema import Setting
+from trimaran.conf.table import vrrp as table
+from trimaran.conf.values import seconds
+from trimaran.model.router import VirtualRouter
+
+_MOST_NAMED = 3
+_HIGHEST_BUT_OWNER = 254
+
+
+class _Instance(NamedTuple):
+    file: str
+    router: VirtualRouter
+    said: Setting[str]
+
+    def at(self, keyword: Any) -> Any:
+        """Where it says something: the place for a message about it."""
+        setting = self.said.last(keyword)
+        return setting.at if setting else self.said.word
+
+    def priority_when_well(self) -> int:
+        """The priority while all that it tracks is up."""
+        gains = sum(max(0, tracked.weight) for tracked in self.router.tracked_interfaces)
+        return _clamped(self.router, self.router.priority + gains)
+
+
+def compared(results: Mapping[str, Result]) -> dict[str, Result]:
+    """The results again, with what is wrong between the files."""
+    reports = {file: Report() for file in results}
+    instances = [list(_instances(file, result)) for file, result in results.items()]
+    for these, those in combinations(instances, 2):
+        for this in these:
+            for that in those:
+                if _are_peers(this.router, that.router):
+                    _compare(this, that, reports[that.file])
+    for these in instances:
+        others = [instance for those in instances if those is not these for instance in those]
+        for this in these:
+            peers = [peer for peer in others if _are_peers(this.router, peer.router)]
+            if peers:
+                _judge_weights(this, peers, reports[this.file])
+    return {file: _with(result, reports[file]) for file, result in results.items()}
+
+
+def _instances(file: str, result: Result) -> Iterator[_Instance]:
+    if result.config is None or result.said is None:
+        return
+    said = {instance.value: instance for instance in result.said.all(table.VRRP_INSTANCE)}
+    for router in result.config.virtual_routers:
+        yield _Instance(file, router, said[router.name])
+
+
+def _are_peers(this: VirtualRouter, that: VirtualRouter) -> bool:
+    if this.vrid != that.vrid:
+        return False
+    addresses = {address.address for address in this.addresses}
+    return this.name == that.name or any(one.address in addresses for one in that.addresses)
+
+
+def _compare(this: _Instance, that: _Instance, report: Report) -> None:
+    """Report at `that` what of it does not go with `this`."""
+    one, other = this.router, that.router
+    if one.version != other.version:
+        report.error(
+            that.at(table.VERSION),
+            f"VRRP version {other.version} here, {one.version} in {this.file}: "
+            "neither hears the other, both become master",
+            "write the same version",
+        )
+    elif one.advertisement_interval != other.advertisement_interval:
+        what = (
+            f"advert_int {seconds(other.advertisement_interval)} here, "
+            f"{seconds(one.advertisement_interval)} in {this.file}"
+        )
+        if one.version == 2:
+            report.error(
+                that.at(table.ADVERT_INT),
+                f"{what}: neither hears the other, both become master",
+                "write the same interval",
+            )
+        else:
+            report.warning(
+                that.at(table.ADVERT_INT), f"{what}: the master's counts", "write the same interval"
+            )
+    if one.password != other.password:
+        report.error(
+            that.at(table.AUTHENTICATION),
+            f"not the authentication of {this.file}: neither hears the other, both become master",
+            "write the same auth_type and auth_pass",
+        )
+    if one.priority == other.priority:
+        report.warning(
+            that.at(table.PRIORITY),
+            f"priority {other.priority} is that in {this.file} too: the higher address wins",
+            "give each director a priority of its own",
+        )
+    _compare_addresses(this, that, report)
+
+
+def _compare_addresses(this: _Instance, that: _Instance, report: Report) -> None:
+    one, other = (
+        {str(address) for address in instance.router.addresses} for instance in (this, that)
+    )
+    differences = [
+        f"{_few(sorted(lacking))} only {where}"
+        for lacking, where in ((one - other, f"in {this.file}"), (other - one, "here"))
+        if lacking
+    ]
+    if differences:
+        report.warning(
+            that.at(table.VIRTUAL_IPADDRESS),
+            f"not the addresses of {this.file}: {', '.join(differences)}",
+            "write the same addresses",
+        )
+
+
+def _judge_weights(this: _Instance, peers: list[_Instance], report: Report) -> None:
+    """Report what this one tracks whose loss does not make it give the addresses away."""
+    well = this.priority_when_well()
+    rival = max(peers, key=_Instance.priority_when_well)
+    highest = rival.priority_when_well()
+    if well <= highest:
+        return  # another is master while all is well
+    for block in this.said.all(table.TRACK_INTERFACE):
+        for entry in block.all(table.TRACKED_INTERFACE):
+            weight = entry[table.TRACK_WEIGHT]
+            ill = _clamped(this.router, well - abs(weight))
+            option = entry.last(table.TRACK_WEIGHT)
+            if option is not None and weight and ill >= highest:
+                report.warning(
+                    option.at,
+                    f"weight {weight} moves nothing: without {entry.value} the priority is {ill}, "
+                    f"not below the {highest} of {rival.file}",
+                    f"write a weight beyond {well - highest}, or 0 for FAULT",
+                )
+
+
+def _clamped(router: VirtualRouter, priority: int) -> int:
+    if router.priority > _HIGHEST_BUT_OWNER:
+        return router.priority
+    return min(max(priority, 1), _HIGHEST_BUT_OWNER)
+
+
+def _few(addresses: list[str]) -> str:
+    shown = ", ".join(addresses[:_MOST_NAMED])
+    more = len(addresses) - _MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _with(result: Result, report: Report) -> Result:
+    found = report.in_file_order()
+    config = None if report.errors else result.config
+    return replace(result, config=config, diagnostics=(*result.diagnostics, *found))

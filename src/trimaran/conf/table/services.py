@@ -1,0 +1,223 @@
+"""Keywords of virtual services: `virtual_server` and what stands in it, but for the checks."""
+
+from trimaran.conf.schema import Block, Entries, Keyword
+from trimaran.conf.table.checks import CHECKS, TIMING
+from trimaran.conf.targets import (
+    AddressAndPort,
+    Granularity,
+    GroupEntry,
+    Members,
+    Method,
+    MethodName,
+    ServiceTarget,
+)
+from trimaran.conf.values import UINT32, Boolean, Choice, Flag, Integer, Optional, Text
+from trimaran.model.service import (
+    FALLBACK,
+    HASH_PORT,
+    Forwarding,
+    Protocol,
+    SchedulerFlag,
+)
+
+LONGEST_PERSISTENCE = 31 * 24 * 3600
+DEFAULT_PERSISTENCE = 360
+_SCHEDULERS = (
+    *("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "mh"),
+    *("dh", "fo", "ovf", "sed", "nq", "twos"),
+)
+
+# --- real servers
+
+WEIGHT = Keyword(
+    "weight", Integer(0, 2**31 - 1), "Its share of new connections; 0: none.", default=1
+)
+METHOD = Keyword("lvs_method", MethodName(), "As the service's, for this server.")
+UPPER_THRESHOLD = Keyword(
+    "uthreshold",
+    Integer(0, UINT32),
+    "From this number of connections on it gets no new ones. 0: no limit.",
+    default=0,
+)
+LOWER_THRESHOLD = Keyword(
+    "lthreshold",
+    Integer(0, UINT32),
+    "Once over `uthreshold`, it gets new ones again below this number.",
+    default=0,
+)
+INHIBIT_ON_FAILURE = Keyword(
+    "inhibit_on_failure",
+    Boolean(),
+    "Unfit, it stays with weight 0: its connections go on.",
+    default=False,
+)
+ALPHA = Keyword(
+    "alpha",
+    Boolean(),
+    "Servers start as down. Here they always do: one gets clients after its first success.",
+    default=False,
+)
+REAL_SERVER = Keyword(
+    "real_server",
+    AddressAndPort(),
+    "A server that answers clients; without a port, on the service's. The timing words are "
+    "defaults for its checks.",
+    repeats=True,
+    block=Block(
+        "virtual_server/real_server",
+        (
+            WEIGHT,
+            METHOD,
+            UPPER_THRESHOLD,
+            LOWER_THRESHOLD,
+            INHIBIT_ON_FAILURE,
+            ALPHA,
+            *TIMING,
+            *CHECKS,
+        ),
+    ),
+    expected="it is left out, as by keepalived: write a real_server",
+)
+
+# --- services
+
+SCHEDULER = Keyword(
+    "lb_algo",
+    Choice({name: name for name in _SCHEDULERS}),
+    "How real servers are chosen: IPVS's schedulers.",
+    default="wlc",
+    synonyms=("lvs_sched",),
+)
+SERVICE_METHOD = Keyword(
+    "lb_kind",
+    MethodName(),
+    "How packets reach real servers: DR (direct routing), NAT, or through a tunnel.",
+    default=Method(Forwarding.MASQUERADING),
+    synonyms=("lvs_method",),
+)
+PROTOCOL = Keyword(
+    "protocol",
+    Choice({protocol.value: protocol for protocol in Protocol}, any_case=True),
+    "The transport protocol. Not for a fwmark.",
+    default=Protocol.UDP,
+)
+IP_FAMILY = Keyword(
+    "ip_family",
+    Choice({"inet": False, "inet6": True}),
+    "Which packets a fwmark means. Default: those of its real servers' version.",
+)
+PERSISTENCE_TIMEOUT = Keyword(
+    "persistence_timeout",
+    Optional(Integer(1, LONGEST_PERSISTENCE), DEFAULT_PERSISTENCE),
+    "A client stays with its server for so many seconds; 360 if none are given. A service on "
+    "all ports needs this, and gets 360.",
+)
+PERSISTENCE_GRANULARITY = Keyword(
+    "persistence_granularity",
+    Granularity(),
+    "Which clients are the same one for this: those of one network. Default: one address.",
+)
+PERSISTENCE_ENGINE = Keyword(
+    "persistence_engine", Choice({"sip": "sip"}), "What else tells clients apart: SIP's Call-ID."
+)
+OPS = Keyword("ops", Flag(), "Schedule each packet by itself; UDP only.", default=False)
+FLAGS = (
+    (Keyword("flag-1", Flag(), "The first flag of the scheduler."), None, SchedulerFlag.FLAG_1),
+    (Keyword("flag-2", Flag(), "The second flag of the scheduler."), None, SchedulerFlag.FLAG_2),
+    (Keyword("flag-3", Flag(), "The third flag of the scheduler."), None, SchedulerFlag.FLAG_3),
+    (Keyword("sh-port", Flag(), "sh hashes the client's port too."), "sh", HASH_PORT),
+    (
+        Keyword("sh-fallback", Flag(), "sh takes another server for one that has no weight."),
+        "sh",
+        FALLBACK,
+    ),
+    (Keyword("mh-port", Flag(), "mh hashes the client's port too."), "mh", HASH_PORT),
+    (
+        Keyword("mh-fallback", Flag(), "mh takes another server for one that has no weight."),
+        "mh",
+        FALLBACK,
+    ),
+)
+"""Keyword, the scheduler that it is for (None: any), what it sets."""
+SERVICE_WEIGHT = Keyword(
+    "weight", Integer(1, 2**31 - 1), "Default of its real servers' weight.", default=1
+)
+SERVICE_INHIBIT = Keyword(
+    "inhibit_on_failure", Flag(), "For all its real servers: see there.", default=False
+)
+QUORUM = Keyword(
+    "quorum",
+    Integer(1, UINT32),
+    "How much weight of its real servers must be fit for the service to be up.",
+    default=1,
+)
+HYSTERESIS = Keyword(
+    "hysteresis",
+    Integer(0, UINT32),
+    "It goes down below `quorum` less this, and up again from `quorum` plus this on.",
+    default=0,
+)
+SORRY_SERVER = Keyword(
+    "sorry_server",
+    AddressAndPort(),
+    "Who answers while there is no quorum, instead of all real servers.",
+)
+SORRY_SERVER_INHIBIT = Keyword(
+    "sorry_server_inhibit",
+    Flag(),
+    "It stays with weight 0 while there is a quorum, and so do the real servers while there is "
+    "none if they have `inhibit_on_failure`.",
+    default=False,
+)
+SORRY_SERVER_METHOD = Keyword(
+    "sorry_server_lvs_method", MethodName(), "As the service's, for the sorry_server."
+)
+OMEGA = Keyword(
+    "omega",
+    Flag(),
+    "Run the scripts for down at the end; there are no such scripts yet.",
+    default=False,
+)
+VIRTUAL_SERVER = Keyword(
+    "virtual_server",
+    ServiceTarget(),
+    "A virtual service: an address and port (none: all ports), packets with a firewall mark, or "
+    "all that a virtual_server_group names. The timing words are defaults for the checks.",
+    repeats=True,
+    block=Block(
+        "virtual_server",
+        (
+            SCHEDULER,
+            SERVICE_METHOD,
+            PROTOCOL,
+            IP_FAMILY,
+            PERSISTENCE_TIMEOUT,
+            PERSISTENCE_GRANULARITY,
+            PERSISTENCE_ENGINE,
+            OPS,
+            *(keyword for keyword, _, _ in FLAGS),
+            SERVICE_WEIGHT,
+            SERVICE_INHIBIT,
+            ALPHA,
+            OMEGA,
+            QUORUM,
+            HYSTERESIS,
+            SORRY_SERVER,
+            SORRY_SERVER_INHIBIT,
+            SORRY_SERVER_METHOD,
+            *TIMING,
+            REAL_SERVER,
+        ),
+    ),
+)
+GROUP_ENTRY = Keyword[Members]("entry", GroupEntry(), "One entry a line.", repeats=True)
+VIRTUAL_SERVER_GROUP = Keyword(
+    "virtual_server_group",
+    Text("NAME"),
+    "Addresses, ports and marks that make one virtual_server each, all alike.",
+    repeats=True,
+    block=Entries("virtual_server_group", GROUP_ENTRY),
+)
+
+TOP = (VIRTUAL_SERVER_GROUP, VIRTUAL_SERVER)
+"""Blocks at the top level."""

@@ -1,0 +1,160 @@
+"""Keywords of virtual routers: `vrrp_instance` and what stands in it."""
+
+from ipaddress import IPv4Interface
+
+from trimaran.conf.schema import Block, Entries, Keyword
+from trimaran.conf.values import (
+    UINT32,
+    AddressAndPrefix,
+    Choice,
+    Flag,
+    Integer,
+    InterfaceName,
+    Label,
+    Seconds,
+    Text,
+)
+from trimaran.model.duration import MILLISECOND, SECOND
+from trimaran.model.router import InitialState
+
+STATE = Keyword(
+    "state",
+    Choice({state.value: state for state in InitialState}),
+    "How the virtual router starts; elections decide from then on.",
+    default=InitialState.BACKUP,
+)
+INTERFACE = Keyword(
+    "interface",
+    InterfaceName(),
+    "Where advertisements are sent and received, and addresses are added.",
+    required="write 'interface' and its name",
+)
+VIRTUAL_ROUTER_ID = Keyword(
+    "virtual_router_id",
+    Integer(1, 255),
+    "Which virtual router this is, the same on all its directors, one of a kind on the network.",
+    required="write 'virtual_router_id' and a number from 1 to 255",
+)
+PRIORITY = Keyword(
+    "priority",
+    Integer(1, 255),
+    "The highest becomes master. 255 owns the addresses. `state MASTER` alone means 255.",
+    default=100,
+)
+ADVERT_INT = Keyword(
+    "advert_int",
+    Seconds(10 * MILLISECOND, 255 * SECOND),
+    "Time between advertisements: whole seconds in version 2, 0.01 to 40.95 in version 3.",
+    default=SECOND,
+)
+NOPREEMPT = Keyword(
+    "nopreempt",
+    Flag(),
+    "Never take over from a master of lower priority; with `state BACKUP` only.",
+    default=False,
+)
+VERSION = Keyword(
+    "version", Choice({"2": 2, "3": 3}), "Version of VRRP. Default: `vrrp_version`, else 2."
+)
+AUTH_TYPE = Keyword(
+    "auth_type",
+    Choice({"PASS": "PASS"}, later=("AH",)),
+    "PASS: a password in clear text; it keeps accidents out, not attackers.",
+    required="write 'auth_type PASS'",
+)
+AUTH_PASS = Keyword(
+    "auth_pass",
+    Text("PASSWORD"),
+    "The password, 8 bytes at most.",
+    required="write 'auth_pass' and a password of up to 8 bytes",
+)
+AUTHENTICATION = Keyword(
+    "authentication",
+    Flag(),
+    "VRRP version 2 only.",
+    block=Block("vrrp_instance/authentication", (AUTH_TYPE, AUTH_PASS)),
+)
+TRACK_WEIGHT = Keyword(
+    "weight",
+    Integer(-253, 253),
+    "Added to the priority while the interface is up (above 0) or down (below 0); 0: FAULT.",
+    default=0,
+)
+TRACKED_INTERFACE = Keyword("entry", InterfaceName(), "One interface a line.", repeats=True)
+TRACK_INTERFACE = Keyword(
+    "track_interface",
+    Flag(),
+    "Interfaces whose loss matters.",
+    block=Entries("vrrp_instance/track_interface", TRACKED_INTERFACE, (TRACK_WEIGHT,)),
+    repeats=True,
+)
+DEV = Keyword("dev", InterfaceName(), "Its interface. Default: the virtual router's.")
+LABEL = Keyword("label", Label(), "Its label: the device's name, or that with `:` and more.")
+VIRTUAL_ADDRESS = Keyword[IPv4Interface](
+    "entry",
+    AddressAndPrefix(),
+    "One address a line.",
+    repeats=True,
+)
+VIRTUAL_IPADDRESS = Keyword(
+    "virtual_ipaddress",
+    Flag(),
+    "The addresses that the master holds.",
+    block=Entries("vrrp_instance/virtual_ipaddress", VIRTUAL_ADDRESS, (DEV, LABEL)),
+    repeats=True,
+    expected="without addresses it elects a master of nothing",
+)
+GARP_MASTER_DELAY = Keyword(
+    "garp_master_delay",
+    Seconds(0, 4294 * SECOND, decimals=0),
+    "A new master announces its addresses again after this. Default: `vrrp_garp_master_delay`.",
+)
+GARP_MASTER_REPEAT = Keyword(
+    "garp_master_repeat",
+    Integer(1, UINT32),
+    "Announcements each time. Default: `vrrp_garp_master_repeat`.",
+)
+VRRP_INSTANCE = Keyword(
+    "vrrp_instance",
+    Text("NAME"),
+    "A virtual router.",
+    repeats=True,
+    block=Block(
+        "vrrp_instance",
+        (
+            STATE,
+            INTERFACE,
+            VIRTUAL_ROUTER_ID,
+            PRIORITY,
+            ADVERT_INT,
+            NOPREEMPT,
+            VERSION,
+            AUTHENTICATION,
+            TRACK_INTERFACE,
+            VIRTUAL_IPADDRESS,
+            GARP_MASTER_DELAY,
+            GARP_MASTER_REPEAT,
+        ),
+    ),
+)
+
+# --- in global_defs
+
+VRRP_VERSION = Keyword("vrrp_version", VERSION.argument, "Version of VRRP.", default=2)
+VRRP_GARP_MASTER_DELAY = Keyword(
+    "vrrp_garp_master_delay",
+    GARP_MASTER_DELAY.argument,
+    "Default of `garp_master_delay`.",
+    default=5 * SECOND,
+)
+VRRP_GARP_MASTER_REPEAT = Keyword(
+    "vrrp_garp_master_repeat",
+    GARP_MASTER_REPEAT.argument,
+    "Default of `garp_master_repeat`.",
+    default=5,
+)
+GLOBAL = (VRRP_VERSION, VRRP_GARP_MASTER_DELAY, VRRP_GARP_MASTER_REPEAT)
+"""What `global_defs` says for all virtual routers."""
+
+TOP = (VRRP_INSTANCE,)
+"""Blocks at the top level."""

@@ -1,0 +1,42 @@
+"""Connections by the thousand, as columns: a million of them is too many to make a value of each.
+
+What few have in common is a value; what is each one's own is a number in an array. Pure.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
+
+from trimaran.dataplane.base import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBlock:
+    """Some connections. `kinds`: what they may be like, client and expiry apart (a list that grows
+    from block to block); then, in columns, which of these each one is, its client, the client's
+    port, and seconds left."""
+
+    kinds: Sequence[Connection]
+    kind: Sequence[int]
+    clients: NDArray[Any]
+    client_ports: NDArray[Any]
+    expires: NDArray[Any]
+
+    def connections(self) -> Iterator[Connection]:
+        """Each as a value."""
+        columns = (self.clients, self.client_ports, self.expires)
+        rows = zip(self.kind, *(column.tolist() for column in columns), strict=True)
+        for kind, client, port, left in rows:
+            yield replace(
+                self.kinds[kind], client=IPv4Address(client), client_port=port, expires=left
+            )
+
+
+@runtime_checkable
+class InBlocks(Protocol):
+    """A view that can show its connections so."""
+
+    def connection_blocks(self) -> Iterator[ConnectionBlock]: ...

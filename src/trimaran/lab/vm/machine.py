@@ -1,0 +1,182 @@
+"""The VM itself: a kernel, this machine's root (what changes is lost), one command."""
+
+import os
+import selectors
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from trimaran.lab.errors import LabError
+from trimaran.lab.vm import initramfs, kernel, say
+
+MARK = "TRIMARAN_VM"
+"""The environment variable that only a command in the VM has."""
+
+_PASSED_ON = ("LANG", "NO_COLOR", "PYTEST_ADDOPTS", "TERM", "TRIMARAN_SLOW")
+_SLOW = {"TRIMARAN_SLOW": "10"}  # see daemon/pace.py; emulation takes 10 to 30 times as long
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CPUS, _MEGABYTES = 2, 1500
+_CONSOLE_LINES = 30
+
+Sink = Callable[[bytes], None]
+
+
+class VmCut(LabError):
+    """The command had not ended when its time was over, or when the VM died under it."""
+
+
+def run(
+    command: Sequence[str],
+    *,
+    timeout: float,
+    share: Path | None = None,
+    stdout: BinaryIO = sys.stdout.buffer,
+    stderr: BinaryIO = sys.stderr.buffer,
+) -> int:
+    """Boot, run the command as root in this directory, and return its exit status.
+
+    `timeout`: seconds from power on to the command's end. `share`: a directory that the VM may
+    write to, where `console.log` goes too; all else that it writes is lost. What the command
+    prints comes while it is printed. One VM runs at a time on a machine: others wait. Raises
+    `VmCut`, with the end of the console, and `LabError`.
+    """
+    if os.geteuid() != 0:
+        raise LabError("you must be root (the VM reads all of this machine's files)")
+    debian = kernel.find()
+    with kernel.locked("vm.lock"), tempfile.TemporaryDirectory(prefix="trimaran-vm-") as name:
+        image, console = Path(name) / "initramfs", (share or Path(name)) / "console.log"
+        image.write_bytes(initramfs.build(debian.modules, _job(command, debian.modules, share)))
+        say(f"booting {debian.directory.name}: {_CPUS} CPUs, {_MEGABYTES} MB, emulated")
+        status = _Status()
+        sinks = {1: _writer(stdout), 2: _writer(stderr), 3: status.hear}
+        ended = _emulate(debian.vmlinux, image, share, console, sinks, timeout)
+        if status.exit is not None:
+            return status.exit
+        lines = console.read_text(errors="replace").splitlines()[-_CONSOLE_LINES:]
+        what = "the VM died" if ended else f"cut after {timeout:g} s"
+        raise VmCut("\n".join([f"{what}; the end of its console:", *lines]))
+
+
+def _job(command: Sequence[str], modules: Path, share: Path | None) -> str:
+    """What `init.sh` wants to know: see there."""
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment = {**_SLOW, **passed, MARK: "1", "PATH": f"{Path(sys.executable).parent}:{_PATH}"}
+    return "\n".join(
+        [
+            f"modules={shlex.quote(str(modules))}",
+            f"share={shlex.quote(str(share.resolve()) if share else '')}",
+            "work() {",
+            f"    cd {shlex.quote(os.getcwd())} || exit 1",
+            *(f"    export {name}={shlex.quote(value)}" for name, value in environment.items()),
+            f"    exec {shlex.join(command)}",
+            "}",
+            "",
+        ]
+    )
+
+
+class _Status:
+    """What comes out of the status port: lines "up KERNEL" and "exit STATUS"."""
+
+    def __init__(self) -> None:
+        self.exit: int | None = None
+        self._begin = time.monotonic()
+        self._rest = b""
+
+    def hear(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            word, _, text = line.decode().partition(" ")
+            if word == "up":
+                say(f"up after {time.monotonic() - self._begin:.1f} s: {text}")
+            else:
+                self.exit = int(text)
+
+
+def _writer(stream: BinaryIO) -> Sink:
+    def write(data: bytes) -> None:
+        stream.write(data)
+        stream.flush()
+
+    return write
+
+
+def _emulate(
+    vmlinux: Path,
+    image: Path,
+    share: Path | None,
+    console: Path,
+    sinks: Mapping[int, Sink],
+    timeout: float,
+) -> bool:
+    """Run QEMU and pass what comes out of its ports to the sinks; False if it had to be cut."""
+    pipes = {port: os.pipe() for port in sinks}
+    writers = {port: writer for port, (_, writer) in pipes.items()}
+    with console.open("wb") as log, selectors.DefaultSelector() as selector:
+        try:
+            emulator = subprocess.Popen(
+                _command(vmlinux, image, share, writers),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=tuple(writers.values()),
+            )
+        except FileNotFoundError as error:
+            raise LabError(
+                f"not installed: {error.filename}; 'tools/setup vm' installs it"
+            ) from None
+        finally:
+            for writer in writers.values():
+                os.close(writer)
+        try:
+            for port, (reader, _) in pipes.items():
+                selector.register(reader, selectors.EVENT_READ, sinks[port])
+            return _pump(selector, time.monotonic() + timeout)
+        finally:
+            emulator.kill()
+            emulator.wait()
+            for reader, _ in pipes.values():
+                os.close(reader)
+
+
+def _pump(selector: selectors.BaseSelector, deadline: float) -> bool:
+    """Pass on until nobody writes any more; False if the deadline comes first."""
+    while selector.get_map():
+        if (left := deadline - time.monotonic()) <= 0:
+            return False
+        for key, _ in selector.select(left):
+            if data := os.read(key.fd, 1 << 16):
+                key.data(data)
+            else:
+                selector.unregister(key.fd)
+    return True
+
+
+def _command(vmlinux: Path, image: Path, share: Path | None, ports: Mapping[int, int]) -> list[str]:
+    """QEMU's command line; `ports`: the number of a virtio port → where it writes to."""
+    words = ["setpriv", "--pdeathsig", "KILL", "--"]  # without us there is nobody to end it
+    words += ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi"]
+    words += ["-cpu", "max", "-smp", str(_CPUS), "-m", str(_MEGABYTES)]
+    words += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    words += ["-kernel", str(vmlinux), "-initrd", str(image), "-serial", "stdio"]
+    # No reboot: a panic, and an oops is one, ends QEMU at once.
+    words += ["-append", "console=ttyS0 quiet panic=-1 oops=panic"]
+    words += ["-device", "virtio-serial-pci"]  # the first virtio device: its ports are vport0pN
+    for port, writer in ports.items():
+        words += [
+            *("-chardev", f"file,id=port{port},path=/dev/fd/{writer}"),
+            *("-device", f"virtserialport,chardev=port{port},nr={port},name=port{port}"),
+        ]
+    folders = [("host", Path("/"), "on")] + ([("share", share, "off")] if share else [])
+    for tag, path, read_only in folders:
+        words += [
+            *("-fsdev", f"local,id={tag},path={path},security_model=none,readonly={read_only},"
+              "multidevs=remap"),
+            *("-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"),
+        ]  # fmt: skip
+    return words

@@ -1,0 +1,127 @@
+"""`trimaran config`: the configuration in force, and what keywords mean."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from trimaran.cli.config import config
+from trimaran.conf import load
+from trimaran.conf.known import known_keywords
+from trimaran.views.effective import effective_text
+from trimaran.views.keywords import explain
+
+HERE = Path(__file__).parents[1]
+FILES = [*sorted((HERE / "data" / "conf" / "real").glob("*.conf"))]
+FILES += sorted((HERE.parent / "examples").glob("*/keepalived.conf"))
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(config, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def effective(text: str) -> str:
+    result = load(text.encode(), "f")
+    assert result.config is not None, [str(d) for d in result.diagnostics]
+    assert result.said is not None
+    return effective_text(result.said, result.config)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_means_the_same_when_it_is_read_again(file: Path) -> None:
+    text = file.read_text()
+    shown = effective(text)
+    assert load(shown.encode(), "f").config == load(text.encode(), "f").config
+    assert [line.split("#")[0].rstrip() for line in effective(shown).splitlines()] == [
+        line.split("#")[0].rstrip() for line in shown.splitlines()
+    ]
+
+
+def test_defaults_definitions_and_inheritance_are_filled_in() -> None:
+    text = """$P=5
+    global_defs { vrrp_version 3 }
+    vrrp_instance "a b" { interface eth0
+      virtual_router_id $P
+      state MASTER
+      virtual_ipaddress { 10.0.0.1/24 dev eth0 } }
+    global_defs { router_id "x#y" }
+    virtual_server 10.0.0.1 80 { lvs_sched rr
+      lvs_method DR
+      protocol TCP
+      retry 3
+      retry 4
+      real_server 10.0.0.2 80 { TCP_CHECK } }
+    """
+    assert (
+        effective(text)
+        == """\
+global_defs {
+  router_id "x#y"
+  vrrp_version 3
+  vrrp_garp_master_delay 5  # default
+  vrrp_garp_master_repeat 5  # default
+}
+vrrp_instance "a b" {
+  state MASTER
+  interface eth0
+  virtual_router_id 5
+  priority 255  # default
+  advert_int 1  # default
+  version 3  # default
+  virtual_ipaddress {
+    10.0.0.1/24 dev eth0
+  }
+  garp_master_delay 5  # default
+  garp_master_repeat 5  # default
+}
+virtual_server 10.0.0.1 80 {
+  lb_algo rr
+  lb_kind DR
+  protocol TCP
+  quorum 1  # default
+  hysteresis 0  # default
+  retry 4
+  real_server 10.0.0.2 80 {
+    weight 1  # default
+    uthreshold 0  # default
+    lthreshold 0  # default
+    TCP_CHECK {
+      connect_timeout 5  # default
+      retry 4  # inherited
+      delay_before_retry 1  # default
+      warmup 0  # default
+      delay_loop 60  # default
+    }
+  }
+}
+"""
+    )
+
+
+def test_show(tmp_path: Path) -> None:
+    file = tmp_path / "f.conf"
+    file.write_text("@lb9 include more.conf\n")
+    (tmp_path / "more.conf").write_text((HERE.parent / "examples/lb1/keepalived.conf").read_text())
+    shown = run("show", str(file), "-i", "lb9")
+    assert shown.exit_code == 0
+    assert shown.output.startswith("vrrp_instance ip1 {")
+    nothing = run("show", str(file), "-i", "lb8")
+    assert nothing.exit_code == 2
+    assert "nothing is configured" in nothing.output
+
+
+def test_explain() -> None:
+    assert run("explain", "lvs_sched").output.startswith("lvs_sched rr|wrr|lc")
+    assert "The same as lb_algo" in run("explain", "lvs_sched").output
+    assert "obsolete: write 'retry'" in run("explain", "nb_get_retry").output
+    wrong = run("explain", "virtual_sever")
+    assert wrong.exit_code == 2
+    assert "did you mean 'virtual_server'?" in wrong.output
+
+
+def test_every_keyword_is_explained() -> None:
+    for block, keywords in known_keywords().items():
+        for keyword in keywords:
+            assert explain(keyword), f"{keyword} in {block}"

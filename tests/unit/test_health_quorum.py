@@ -1,0 +1,72 @@
+"""When a service has its quorum."""
+
+from ipaddress import IPv4Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trimaran.health.quorum import Quorums, quorate
+from trimaran.model.service import (
+    Forwarding,
+    Protocol,
+    Quorum,
+    RealServer,
+    ServerKey,
+    ServiceKey,
+    VirtualService,
+)
+
+KEY = ServiceKey(Protocol.TCP, IPv4Address("10.0.0.1"), 80)
+SERVERS = [ServerKey(IPv4Address(f"10.0.1.{n}"), 80) for n in range(9)]
+
+
+def service(quorum: Quorum, weights: list[int]) -> VirtualService:
+    servers = tuple(RealServer(key, w) for key, w in zip(SERVERS, weights, strict=False))
+    return VirtualService(KEY, "rr", Forwarding.DIRECT_ROUTING, servers, quorum=quorum)
+
+
+@pytest.mark.parametrize(
+    ("fit", "before", "expected"),
+    [
+        (0, True, False),
+        (2, True, False),
+        (3, True, True),
+        (3, False, False),
+        (6, False, False),
+        (7, False, True),
+        (9, True, True),
+    ],
+)
+def test_quorum_5_with_hysteresis_2(fit: int, before: bool, expected: bool) -> None:
+    whole = service(Quorum(5, 2), [1] * 9)
+    assert quorate(whole, set(SERVERS[:fit]), before) is expected
+
+
+def test_without_any_weight_there_is_no_quorum() -> None:
+    assert not quorate(service(Quorum(1), [0, 0]), set(SERVERS), True)
+
+
+@given(st.integers(1, 9), st.integers(0, 8), st.lists(st.sets(st.sampled_from(SERVERS))))
+def test_it_changes_only_beyond_the_hysteresis(
+    weight: int, hysteresis: int, course: list[set[ServerKey]]
+) -> None:
+    whole = service(Quorum(weight, hysteresis), [1] * 9)
+    quorums, before = Quorums(), True
+    for fit in course:
+        now = quorums.settle([whole], {(KEY, server): True for server in fit})[KEY]
+        if now and not before:
+            assert len(fit) >= weight + hysteresis
+        if before and not now:
+            assert not fit or len(fit) < weight - hysteresis
+        before = now
+
+
+def test_what_is_removed_is_forgotten() -> None:
+    quorums = Quorums()
+    whole = service(Quorum(3, 1), [1] * 9)
+    fit = {(KEY, server): True for server in SERVERS[:3]}
+    assert quorums.settle([whole], {}) == {KEY: False}
+    assert quorums.settle([whole], fit) == {KEY: False}
+    assert quorums.settle([], {}) == {}
+    assert quorums.settle([whole], fit) == {KEY: True}

@@ -1,0 +1,13 @@
+"""Tests on Debian's own kernel, with its IPVS: `make test-vm` runs them inside the VM."""
+
+import os
+
+import pytest
+
+from trimaran.lab.vm.machine import MARK
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if MARK not in os.environ:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="not in the VM: 'make test-vm' runs it there"))
