@@ -24,6 +24,7 @@ from typing import Any
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.model.service import Forwarding, Protocol, ServiceKey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xdp"))
 
@@ -39,6 +40,10 @@ _UNSHARED = "TRIMARAN_BENCH_UNSHARED"
 DATA = bytes(10)  # to Ethernet's shortest frame, which is also xdpbench's
 ESTABLISHED = tcp(ACK, data=DATA)
 NEW_TCP = tcp(SYN, data=DATA)
+TUNNELLED = ServiceKey(Protocol.TCP, VIP, 81)
+METHODS = {HTTP: Forwarding.DIRECT_ROUTING, DNS: Forwarding.DIRECT_ROUTING} | {
+    TUNNELLED: Forwarding.TUNNEL
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,12 @@ CASES = (
     Case("TCP established, 1 flow", ESTABLISHED, 1, first=NEW_TCP),
     Case("TCP established, 16k flows", ESTABLISHED, 1 << 14, first=NEW_TCP),
     Case("TCP established, 1M flows", ESTABLISHED, FLOWS, first=NEW_TCP),
+    Case(
+        "same, in an IPIP tunnel",
+        tcp(ACK, data=DATA, to=TUNNELLED.port),
+        1,
+        first=tcp(SYN, data=DATA, to=TUNNELLED.port),
+    ),
     # So many that the table fills to its capacity of 1M, and no further.
     Case("TCP new flows", NEW_TCP, 0, burst=30_000),
     Case("UDP new flows", udp(data=bytes(22)), 0, burst=30_000),
@@ -72,16 +83,15 @@ CASES = (
 
 
 def load_anchor() -> libbpf.BpfObject:
-    """The anchor with the same two services and servers."""
+    """The anchor with the same services and servers; it knows direct routing only."""
     anchor = libbpf.BpfObject(BUILT / "anchor.bpf.o")
     anchor.load()
 
     def put(name: str, key: bytes, value: bytes) -> None:
         libbpf.update(anchor.map_descriptor(name), key, value)
 
-    for number, service in enumerate((HTTP, DNS)):
-        protocol = 6 if service is HTTP else 17
-        key = VIP.packed + service.port.to_bytes(2, "big") + bytes([protocol, 0])
+    for number, service in enumerate(METHODS):
+        key = VIP.packed + service.port.to_bytes(2, "big") + bytes([service.protocol.number, 0])
         put("vips", key, number.to_bytes(4, "little") + bytes(4))
         ring = b"".join((1 + i % len(SERVERS)).to_bytes(2, "little") for i in range(65536))
         put("rings", number.to_bytes(4, "little"), ring)
@@ -92,14 +102,18 @@ def load_anchor() -> libbpf.BpfObject:
 
 
 def open_director() -> Director:
-    """trimaran's own program with TCP and UDP services, room for 1M flows."""
+    """trimaran's own program with a service for each method, room for 1M flows."""
     director = Director(XdpDataplane.open(flows=FLOWS, log=lambda line: None))
     director.plane.apply(
         [
             Service(
-                key, Settings("rr"), tuple(Destination(server(last, key.port)) for last in SERVERS)
+                key,
+                Settings("rr"),
+                tuple(
+                    Destination(server(last, key.port), forwarding=forwarding) for last in SERVERS
+                ),
             )
-            for key in (HTTP, DNS)
+            for key, forwarding in METHODS.items()
         ]
     )
     return director

@@ -11,41 +11,76 @@ static __always_inline __u16 fold(__u64 sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-#define SUM_MAX 560	/* an ICMP error without its IP header, rounded up */
+#define SUMMAND 32		/* bytes a step */
+#define SUM_MAX 0x7fff		/* bytes; frames are shorter, unless GRO merged them */
 
-/* The sum of `length` bytes, at most SUM_MAX, at an offset into the frame. Not static: the
+struct summation {
+	struct xdp_md *ctx;
+	__u32 offset;
+	__u32 unused;
+	__u64 sum;
+};
+
+static long sum_step(__u32 i, struct summation *s)
+{
+	void *at = (void *)(long)s->ctx->data + (s->offset & SUM_MAX);
+	__u32 *words = at;
+
+	if (at + SUMMAND > (void *)(long)s->ctx->data_end)
+		return 1;
+#pragma unroll
+	for (int k = 0; k < SUMMAND / 4; k++)
+		s->sum += words[k];
+	s->offset += SUMMAND;
+	return 0;
+}
+
+/* The sum of `length` bytes at an offset into the frame, both at most SUM_MAX. Not static: the
  * verifier looks at such a function once, not at each call. */
 __noinline __u64 sum_bytes(struct xdp_md *ctx, __u32 offset, __u32 length)
 {
-	void *at = (void *)(long)ctx->data + (offset & 0xff);
-	void *end = (void *)(long)ctx->data_end;
-	__u64 sum = 0;
+	struct summation s = {.ctx = ctx, .offset = offset};
 
-	for (int i = 0; i < SUM_MAX / 2; i++) {
+	bpf_loop(length / SUMMAND, sum_step, &s, 0);
+	length %= SUMMAND;
+
+	void *at = (void *)(long)ctx->data + (s.offset & SUM_MAX);
+	void *end = (void *)(long)ctx->data_end;
+
+	for (int i = 0; i < SUMMAND / 2; i++) {
 		if (length < 2 || at + 2 > end)
 			break;
-		sum += *(__u16 *)at;
+		s.sum += *(__u16 *)at;
 		at += 2;
 		length -= 2;
 	}
 	if (length == 1 && at + 1 <= end)
-		sum += *(__u8 *)at;
-	return sum;
+		s.sum += *(__u8 *)at;
+	return s.sum;
 }
 
-/* A veth or a bridge hands on packets whose sender left the TCP or UDP checksum to hardware: the
- * field holds only the sum of the pseudo header, and in native mode the mark that says so is
- * lost. Such a packet would be thrown away by the real server. By chance one valid packet in
- * 65536 looks the same; short ones (every SYN) are therefore added up. */
+/* The sum of the pseudo header that TCP's and UDP's checksums cover, of the packet as it is now. */
+static __always_inline __u64 sum_pseudo(const struct packet *p)
+{
+	return (__u64)p->ip->saddr + p->ip->daddr + bpf_htons(p->protocol) +
+	       bpf_htons(p->length - p->ip->ihl * 4);
+}
+
+/* Senders on the same machine leave the TCP or UDP checksum to hardware: until then the field
+ * holds only the sum of the pseudo header. By chance one complete checksum in 65536 looks the
+ * same; the packet is therefore added up, unless GRO merged it, which leaves checksums so. */
 static __always_inline int checksum_is_missing(struct xdp_md *ctx, const struct packet *p)
 {
 	void *field = p->transport_header + (p->protocol == IPPROTO_TCP ? 16 : 6);
-	__u32 header = p->ip->ihl * 4, length = p->length - header;
-	__u64 pseudo = (p->addresses & 0xffffffff) + (p->addresses >> 32) +
-		       bpf_htons(p->protocol) + bpf_htons(length);
+	__u64 pseudo = sum_pseudo(p);
 
-	if (field + 2 > p->end || *(__u16 *)field != fold(pseudo))
+	if (p->protocol == IPPROTO_SCTP || p->fragment || field + 2 > p->end ||
+	    *(__u16 *)field != fold(pseudo))
 		return 0;
-	return length > 64 ||
-	       fold(pseudo + sum_bytes(ctx, sizeof(struct ethhdr) + header, length)) != 0xffff;
+	if (p->mtu && p->length > p->mtu)
+		return 1;
+	__u32 header = p->ip->ihl * 4;
+
+	return fold(pseudo + sum_bytes(ctx, sizeof(struct ethhdr) + header,
+				       p->length - header)) != 0xffff;
 }

@@ -28,14 +28,18 @@ static __always_inline __u32 now_in_ticks(void)
 	return bpf_jiffies64() * live.tick_multiplier >> 24;
 }
 
-static __always_inline __u64 control_word(__u32 state, __u32 destination, __u32 expires)
+static __always_inline __u64 control_word(__u32 state, __u32 destination, __u32 forwarding,
+					  __u32 one_way, __u32 expires)
 {
-	return PHASE_LIVE << 60 | (__u64)state << 56 | (__u64)destination << 32 | expires;
+	return PHASE_LIVE << 62 | (__u64)one_way << 61 | (__u64)state << 56 |
+	       (__u64)forwarding << 54 | (__u64)destination << 32 | expires;
 }
 
-static __always_inline __u32 phase_of(__u64 control) { return control >> 60; }
+static __always_inline __u32 phase_of(__u64 control) { return control >> 62; }
+static __always_inline __u32 is_one_way(__u64 control) { return control >> 61 & 1; }
 static __always_inline __u32 state_of(__u64 control) { return control >> 56 & (STATES - 1); }
-static __always_inline __u32 destination_of(__u64 control) { return control >> 32 & 0xffffff; }
+static __always_inline __u32 forwarding_of(__u64 control) { return control >> 54 & 3; }
+static __always_inline __u32 destination_of(__u64 control) { return control >> 32 & 0x3fffff; }
 
 static __always_inline int has_expired(__u64 control, __u32 now)
 {
@@ -169,7 +173,7 @@ __noinline __u32 find_room(struct bucket *first, struct bucket *second, __u32 no
 /* Takes the slot from its present owner. */
 static __always_inline int claim(struct flow *f, __u64 control)
 {
-	if (exchange(&f->control, control, PHASE_BUSY << 60) != control)
+	if (exchange(&f->control, control, PHASE_BUSY << 62) != control)
 		return 0;
 	forget(control);
 	return 1;

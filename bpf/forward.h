@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Direct routing: the packet goes to the real server's MAC address, otherwise unchanged but for
- * its TTL (ipvs-semantics 4.2). */
+/* On the way to a real server (ipvs-semantics 4.2-4.5): MAC addresses, TTL, and by the
+ * connection's method a tunnel, another address and port, or nothing more. */
 #pragma once
 #include "icmp.h"
 #include "schedulers.h"
+#include "tunnel.h"
 
 static __always_inline void decrement_ttl(struct iphdr *ip)
 {
@@ -21,35 +22,68 @@ static __always_inline int is_plain(const struct packet *p, const struct destina
 	       p->ip->ttl > 1 && p->length <= d->mtu && !p->fragment;
 }
 
-static __always_inline int send_to(struct xdp_md *ctx, const struct packet *p,
-				   const struct destination *d)
+/* Out by an interface; the frame may have been moved. */
+static __always_inline int leave(struct xdp_md *ctx, __u32 interface, const __u8 *mac,
+				 const __u8 *source_mac)
 {
-	decrement_ttl(p->ip);
-	__builtin_memcpy(p->eth->h_dest, d->mac, ETH_ALEN);
-	__builtin_memcpy(p->eth->h_source, d->source_mac, ETH_ALEN);
-	return d->interface == ctx->ingress_ifindex ? send_back(ctx) : bpf_redirect(d->interface, 0);
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return XDP_DROP;
+	__builtin_memcpy(eth->h_dest, mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, source_mac, ETH_ALEN);
+	return interface == ctx->ingress_ifindex ? send_back(ctx) : bpf_redirect(interface, 0);
 }
 
-static __always_inline int forward(struct xdp_md *ctx, const struct packet *p,
-				   const struct destination *d)
+/* What forward() shall do, beside the verdicts of XDP. */
+#define TO_FORWARD (1 << 30)
+
+static __always_inline int to_forward(__u32 destination, __u32 forwarding)
 {
+	return TO_FORWARD | forwarding << 24 | destination;
+}
+
+static __always_inline int is_to_forward(int verdict) { return verdict >= TO_FORWARD; }
+
+/* Any packet, when all is counted. Not static, so that it is verified once. */
+__noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
+{
+	struct destination *d = find_destination(destination);
+	struct packet p;
+
+	if (!d || !parse_frame(ctx, &p) || !is_for_us(ctx, &p))
+		return XDP_DROP;
+	parse_packet(&p);
 	if (d->flags & DESTINATION_LOCAL)
 		return XDP_PASS;
-	if (p->ip->ttl <= 1) {
+	if (p.ip->ttl <= 1) {
 		count_event(EVENT_TTL_EXCEEDED);
-		return send_icmp(ctx, ICMP_TIME_EXCEEDED, 0, 0);
+		return send_icmp(ctx, ICMP_TIME_EXCEEDED, 0, 0, 0);
 	}
 	if (!(d->flags & DESTINATION_REACHABLE)) {
 		count_event(EVENT_UNRESOLVED);
 		return XDP_DROP;
 	}
-	/* Longer than its own interface's MTU: several packets, merged by GRO; the way out
-	 * splits them again. */
-	if (p->length > d->mtu && p->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT) &&
-	    (!p->mtu || p->length <= p->mtu)) {
-		count_event(EVENT_TOO_BIG);
-		decrement_ttl(p->ip);	/* IPVS quotes the packet as it would have left */
-		return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, d->mtu);
+	if (p.length > d->mtu) {
+		/* Longer than its own interface's MTU: several packets, merged by GRO; the way
+		 * out splits them again, but not in a tunnel. */
+		int merged = p.mtu && p.length > p.mtu;
+		int tunnelled = forwarding == FORWARD_TUNNELLED;
+
+		if (merged && tunnelled) {
+			count_event(EVENT_MERGED);
+			return XDP_DROP;
+		}
+		/* An outer packet cannot be fragmented here: senders are told, whatever DF says. */
+		if (!merged && (tunnelled || p.ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))) {
+			count_event(EVENT_TOO_BIG);
+			decrement_ttl(p.ip);	/* IPVS quotes the packet as it would have left */
+			return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE,
+					 ICMP_FRAGMENTATION_NEEDED, d->mtu, 0);
+		}
 	}
-	return send_to(ctx, p, d);
+	decrement_ttl(p.ip);
+	if (forwarding == FORWARD_TUNNELLED && !encapsulate(ctx, &p, d))
+		return XDP_DROP;
+	return leave(ctx, d->interface, d->mac, d->source_mac);
 }

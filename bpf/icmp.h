@@ -53,8 +53,9 @@ static __always_inline int is_unicast(__u32 address)
 	return net && net != 127 && net < 224;
 }
 
-/* Not static, so that it is verified once. */
-__noinline int send_icmp(struct xdp_md *ctx, __u8 type, __u8 code, __u32 mtu)
+/* From `source`, or if that is 0 from the address that the packet was for. Not static, so that
+ * it is verified once. */
+__noinline int send_icmp(struct xdp_md *ctx, __u8 type, __u8 code, __u32 mtu, __u32 source)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = data, saved;
@@ -63,7 +64,7 @@ __noinline int send_icmp(struct xdp_md *ctx, __u8 type, __u8 code, __u32 mtu)
 	if ((void *)(ip + 1) > end)
 		return XDP_DROP;
 
-	__u32 client = ip->saddr, director = ip->daddr;
+	__u32 client = ip->saddr, director = source ? source : ip->daddr;
 	__u32 quoted = bpf_ntohs(ip->tot_len);
 	__u8 tos = (ip->tos & 0x1e) | 0xc0;
 

@@ -6,9 +6,11 @@
 #include <linux/types.h>
 
 #define SLOTS 4			/* flows a bucket: 128 bytes, two adjacent cache lines */
-#define STATES 16		/* TCP's eleven, UDP, spare */
+#define STATES 32		/* TCP's eleven, UDP, from 16 on SCTP's fourteen */
 #define STATE_NONE 0
 #define STATE_UDP 11
+#define STATE_SCTP 16
+#define SCTP_CHUNKS 16		/* types of SCTP chunks that mean something */
 #define HELD_BUCKETS 1024	/* of virtual addresses, by hash */
 #define HELD_SLOTS 16		/* one cache line */
 #define INTERFACES 1024		/* by ifindex modulo this */
@@ -17,7 +19,8 @@
 
 /* An IPv4 connection. `control` holds all that changes, so that a transition is one
  * compare-and-exchange and exactly one CPU accounts for it:
- *   bits 0-31 expiry (ticks), 32-55 destination, 56-59 state, 60-63 phase. */
+ *   bits 0-31 expiry (ticks), 32-53 destination, 54-55 enum forwarding, 56-60 state,
+ *   61 one-way (IPVS's NOOUTPUT: no packet of the server seen yet), 62-63 phase. */
 struct flow {
 	__u64 addresses;	/* client, virtual */
 	__u64 transport;	/* client port, virtual port, protocol */
@@ -103,6 +106,15 @@ struct row {
 	__u16 place[ROW_SLOTS];
 };
 
+/* Numbered as in IPVS. A connection keeps the one that it was entered with. */
+enum forwarding { FORWARD_MASQUERADED, FORWARD_LOCALLY, FORWARD_TUNNELLED, FORWARD_DIRECTLY };
+
+enum tunnel { TUNNEL_IPIP, TUNNEL_GUE, TUNNEL_GRE };
+
+/* "Remote" is for packets whose own checksum is left to hardware; as none that is received is
+ * known to be one, it is the same as "full" here, for GUE; GRE does not know it. */
+enum tunnel_checksum { TUNNEL_CHECKSUM_NONE, TUNNEL_CHECKSUM_FULL, TUNNEL_CHECKSUM_REMOTE };
+
 #define DESTINATION_CONFIGURED 1	/* in its service; without: in the trash, packets dropped */
 #define DESTINATION_RESOLVED 2		/* its MAC address is known: new connections may go there */
 #define DESTINATION_REACHABLE 4		/* its MAC address was once known */
@@ -113,18 +125,22 @@ struct destination {
 	__u8 mac[6];
 	__u8 source_mac[6];
 	__u32 interface;
-	__u32 mtu;
+	__u32 mtu;		/* what may be in a tunnel, if there is one */
 	__u32 flags;
 	__u32 address;
 	__u16 port;
 	__u8 protocol;
-	__u8 forwarding;
+	__u8 forwarding;	/* of new connections */
 	__u32 virtual_address;
 	__u16 virtual_port;
 	__u16 reserved1;
 	__u32 weight;
 	__u32 service;
-	__u32 reserved2[4];
+	__u32 source;		/* the director's address towards it */
+	__u16 tunnel_port;	/* these three are one store */
+	__u8 tunnel;
+	__u8 tunnel_checksum;
+	__u32 reserved2[2];
 };
 
 /* One CPU's share of a destination's counters; the sums over the CPUs count.
@@ -157,6 +173,7 @@ enum event {
 	EVENT_ICMP_SENT,
 	EVENT_ICMP_SUPPRESSED,		/* by the rate limit */
 	EVENT_CONTENTION,		/* another CPU won every time: packet dropped */
+	EVENT_MERGED,			/* merged by GRO, too big for a tunnel: dropped */
 };
 
 struct events {
@@ -205,6 +222,20 @@ struct sweep {
 	__u32 buckets;
 	__u32 expired;		/* out */
 	__u32 flows;		/* out: live ones seen */
+};
+
+/* A connection to be entered; `control` has the ticks left to live where a flow has its expiry. */
+struct newcomer {
+	__u64 addresses;
+	__u64 transport;
+	__u64 control;
+};
+
+#define NEWCOMERS 256		/* at a time */
+
+struct entering {
+	__u32 count;
+	__u32 entered;		/* out */
 };
 
 struct clock_reading {

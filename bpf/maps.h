@@ -25,6 +25,7 @@ MAPPED_ARRAY(counters, struct counters);	/* CPU * capacity + destination */
 MAPPED_ARRAY(loads, struct load);
 MAPPED_ARRAY(events, struct events);		/* by CPU */
 MAPPED_ARRAY(ledger, struct ledger);		/* destinations, then services, then the total */
+MAPPED_ARRAY(newcomers, struct newcomer);	/* from user space, for enter() */
 MAPPED_ARRAY(icmp_budgets, struct icmp_budget);	/* by CPU */
 
 struct {
@@ -38,8 +39,9 @@ struct {
  * costs nothing. */
 struct live live SEC(".data.live");
 
-/* The TCP state tables, written by the loader from dataplane/states.py (their one source). */
-const volatile __u8 transition[STATES * 32];	/* state << 5 | TCP flags */
+/* The state tables, written by the loader from dataplane/states.py (their one source). */
+const volatile __u8 transition[4 * STATES * 32];	/* direction << 10 | state << 5 | flags */
+const volatile __u8 sctp_event[SCTP_CHUNKS];	/* by chunk type */
 const volatile __u8 active_connection[STATES];	/* 1: counts in ActiveConn */
 const volatile __u8 reusable[STATES];		/* 1: a SYN here starts a new connection */
 const volatile __u8 eviction_rank[STATES];	/* order of giving up for a new flow; 0: never */

@@ -16,9 +16,16 @@
 #define TCP_RST 4
 #define TCP_ACK 16
 #define TCP_EVENT_FLAGS 31	/* all that the state table looks at */
+#define SCTP_HEADER 12
+#define SCTP_ABORT 6
+#define SCTP_COOKIE_ECHO 10
+#define SCTP_COOKIE_ACK 11
+#define SCTP_NOTHING 5	/* the event of a packet without a chunk */
 #define IP_OFFSET_MASK 0x1fff
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_DONT_FRAGMENT 0x4000
+
+enum fragment { WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT };
 
 struct packet {
 	struct ethhdr *eth;
@@ -30,8 +37,8 @@ struct packet {
 	__u32 length;		/* of the IP packet */
 	__u32 mtu;		/* of the interface it came in by; longer ones were merged by GRO */
 	__u8 protocol;
-	__u8 flags;		/* TCP's, 0 for UDP */
-	__u8 fragment;		/* a first fragment, more follow */
+	__u8 flags;		/* TCP's, or SCTP's event (dataplane/sctp.py), 0 for UDP */
+	__u8 fragment;
 	__u8 verify_checksum;
 };
 
@@ -63,59 +70,95 @@ static __always_inline int send_back(struct xdp_md *ctx)
 	return ingress(ctx)->never_tx ? bpf_redirect(ctx->ingress_ifindex, 0) : XDP_TX;
 }
 
-/* True when the frame is a well-formed TCP or UDP packet, addressed to this interface and to a
- * virtual address that is held. Anything else is the kernel's business. */
-static __always_inline int parse(struct xdp_md *ctx, struct packet *p)
+/* True when the frame holds an IPv4 header. */
+static __always_inline int parse_frame(struct xdp_md *ctx, struct packet *p)
 {
 	void *data = (void *)(long)ctx->data;
 
 	p->end = (void *)(long)ctx->data_end;
 	p->eth = data;
 	p->ip = data + sizeof(struct ethhdr);
-	if ((void *)(p->ip + 1) > p->end || p->eth->h_proto != bpf_htons(ETH_P_IP))
-		return 0;
-	if (!is_held(p->ip->daddr))
-		return 0;
+	return (void *)(p->ip + 1) <= p->end && p->eth->h_proto == bpf_htons(ETH_P_IP);
+}
 
-	/* A switch may flood us with frames for others, even those that we sent on. */
+/* True when the frame is addressed to this interface: a switch may flood us with frames for
+ * others, even those that we sent on. */
+static __always_inline int is_for_us(struct xdp_md *ctx, struct packet *p)
+{
 	struct interface *in = ingress(ctx);
 	__u64 mac = *(__u64 *)p->eth & 0xffffffffffffull;
 
-	if (in->mac && in->mac != mac)
-		return 0;
 	p->mtu = in->mtu;
 	p->verify_checksum = in->verify_checksums;
+	return !in->mac || in->mac == mac;
+}
 
+enum kind { NOT_OURS, OF_A_FLOW, OF_A_FRAGMENT, OF_ICMP };
+
+/* What an SCTP packet is to the state machine: its first chunk, and an ABORT after a COOKIE. */
+static __always_inline __u8 parse_sctp(const struct packet *p, void *chunk)
+{
+	__u8 *first = chunk;
+
+	if ((void *)(first + 4) > p->end)
+		return SCTP_NOTHING;
+	if (first[0] == SCTP_COOKIE_ECHO || first[0] == SCTP_COOKIE_ACK) {
+		__u32 length = (bpf_ntohs(*(__u16 *)(first + 2)) + 3) & 0x7ffc;
+		__u8 *second = first + length;
+
+		if ((void *)(second + 1) <= p->end && second[0] == SCTP_ABORT)
+			return sctp_event[SCTP_ABORT];
+	}
+	return sctp_event[first[0] < SCTP_CHUNKS ? first[0] : 0];
+}
+
+/* From the IP header on. Anything malformed or unknown is the kernel's business: NOT_OURS. */
+static __always_inline int parse_packet(struct packet *p)
+{
 	__u32 header = p->ip->ihl * 4;
 
 	p->transport_header = (void *)p->ip + header;
 	p->length = bpf_ntohs(p->ip->tot_len);
 	p->protocol = p->ip->protocol;
+	p->fragment = WHOLE;
 	if (p->ip->version != 4 || header < sizeof(struct iphdr) ||
 	    (void *)p->ip + p->length > p->end)
-		return 0;
-	p->fragment = 0;
+		return NOT_OURS;
 	if (p->ip->frag_off & bpf_htons(IP_OFFSET_MASK | IP_MORE_FRAGMENTS)) {
-		if (p->ip->frag_off & bpf_htons(IP_OFFSET_MASK))
-			return 0;
-		p->fragment = 1;
+		if (p->ip->frag_off & bpf_htons(IP_OFFSET_MASK)) {
+			p->fragment = LATER_FRAGMENT;
+			return p->length > header ? OF_A_FRAGMENT : NOT_OURS;
+		}
+		p->fragment = FIRST_FRAGMENT;
 	}
 
 	if (p->transport_header + sizeof(struct udphdr) > p->end)
-		return 0;
+		return NOT_OURS;
 	if (p->protocol == IPPROTO_TCP) {
 		if (p->transport_header + sizeof(struct tcphdr) > p->end ||
 		    p->length < header + sizeof(struct tcphdr))
-			return 0;
+			return NOT_OURS;
 		p->flags = ((__u8 *)p->transport_header)[13] & TCP_EVENT_FLAGS;
 	} else if (p->protocol == IPPROTO_UDP) {
 		if (p->length < header + sizeof(struct udphdr))
-			return 0;
+			return NOT_OURS;
 		p->flags = 0;
+	} else if (p->protocol == IPPROTO_SCTP) {
+		if (p->length < header + SCTP_HEADER)
+			return NOT_OURS;
+		p->flags = parse_sctp(p, p->transport_header + SCTP_HEADER);
 	} else {
-		return 0;
+		return p->protocol == IPPROTO_ICMP ? OF_ICMP : NOT_OURS;
 	}
 	p->addresses = (__u64)p->ip->daddr << 32 | p->ip->saddr;
 	p->transport = (__u64)p->protocol << 32 | *(__u32 *)p->transport_header;
-	return 1;
+	return OF_A_FLOW;
+}
+
+/* True when the frame is a well-formed packet of a connection, addressed to this interface and
+ * to a virtual address that is held. */
+static __always_inline int parse(struct xdp_md *ctx, struct packet *p)
+{
+	return parse_frame(ctx, p) && is_held(p->ip->daddr) && is_for_us(ctx, p) &&
+	       parse_packet(p) == OF_A_FLOW;
 }

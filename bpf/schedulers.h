@@ -323,7 +323,7 @@ static __always_inline int replicated_locality(struct service *s, struct choice 
 	return remember(s, c, 0, now);
 }
 
-static long sum_step(__u32 i, struct choice *c)
+static long weights_step(__u32 i, struct choice *c)
 {
 	struct member *m = member_at(c, i);
 
@@ -362,7 +362,7 @@ static __always_inline void two_choices(struct choice *c)
 	struct load *one, *two;
 	__u64 weights;
 
-	bpf_loop(length_of(c), sum_step, c, 0);
+	bpf_loop(length_of(c), weights_step, c, 0);
 	weights = c->cost;
 	if (!weights)
 		return;

@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Connection states: the table is data (dataplane/states.py); UDP is a state of its own in it. */
+/* Connection states: the tables are data (dataplane/states.py); UDP is a state of its own in them. */
 #pragma once
 #include "flows.h"
 
-static __always_inline __u32 next_state(__u32 state, __u8 flags)
+/* Client to server, server to client, and client to server while no answer was ever seen. */
+enum direction { DIRECTION_IN, DIRECTION_OUT, DIRECTION_IN_ONLY };
+
+static __always_inline __u32 first_state(__u8 protocol)
 {
-	return transition[(state << 5 | flags) & (STATES * 32 - 1)] & (STATES - 1);
+	return protocol == IPPROTO_TCP ? STATE_NONE :
+	       protocol == IPPROTO_UDP ? STATE_UDP : STATE_SCTP;
+}
+
+static __always_inline __u32 next_state(__u32 direction, __u32 state, __u8 flags)
+{
+	__u32 cell = direction << 10 | state << 5 | flags;
+
+	return transition[cell & (4 * STATES * 32 - 1)] & (STATES - 1);
+}
+
+static __always_inline enum direction inwards(__u32 one_way)
+{
+	return one_way ? DIRECTION_IN_ONLY : DIRECTION_IN;
 }
 
 /* Moves the flow on by a packet and re-arms its expiry; false if another CPU was first. */
 static __always_inline int advance(struct flow *f, __u64 control, const struct packet *p,
-				   __u32 now)
+				   int out, __u32 now)
 {
-	__u32 state = state_of(control), next = next_state(state, p->flags);
-	__u64 updated = control_word(next, destination_of(control), now + live.lifetime[next]);
+	__u32 state = state_of(control), one_way = out ? 0 : is_one_way(control);
+	__u32 next = next_state(out ? DIRECTION_OUT : inwards(one_way), state, p->flags);
+	__u64 updated = control_word(next, destination_of(control), forwarding_of(control),
+				     one_way, now + live.lifetime[next]);
 
 	if (updated == control)
 		return 1;	/* again within a tick: nothing to write */

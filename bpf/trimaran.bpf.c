@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* trimaran's XDP program: a packet of a known connection takes the short way through
  * trimaran(), everything else goes through balance(); user space runs sweep() once a second. */
-#include "forward.h"
+#include "enter.h"
 #include "states.h"
 
 static __always_inline void count_packet(struct counters *c, const struct packet *p)
@@ -29,7 +29,7 @@ static __always_inline int forward_hashed(struct xdp_md *ctx, const struct packe
 	count_packet(c, p);
 	if (p->flags & TCP_SYN)
 		c->connections++;
-	return forward(ctx, p, d);
+	return to_forward(chosen, d->forwarding & 3);
 }
 
 /* A packet of a known connection (ipvs-semantics 1.7, steps 4 and 6); -1: look again. */
@@ -48,10 +48,10 @@ static __always_inline int continue_flow(struct xdp_md *ctx, const struct packet
 		count_event(EVENT_DESTINATION_REMOVED);
 		return XDP_DROP;
 	}
-	if (!advance(f, control, p, now))
+	if (!advance(f, control, p, 0, now))
 		return -1;
 	count_packet(c, p);
-	return forward(ctx, p, d);
+	return to_forward(destination_of(control), forwarding_of(control));
 }
 
 /* Enters a new flow into the claimed slot; -1: another CPU entered it too, look again. */
@@ -61,20 +61,24 @@ static __always_inline int start_flow(struct xdp_md *ctx, const struct packet *p
 {
 	struct destination *d = find_destination(chosen);
 	struct counters *c = counters_of(cpu, chosen);
-	__u32 state = next_state(p->protocol == IPPROTO_UDP ? STATE_UDP : STATE_NONE, p->flags);
-	__u64 control = control_word(state, chosen, now + live.lifetime[state]);
 
 	if (!d || !c) {
 		slot->control = 0;
 		return XDP_DROP;
 	}
+
+	__u32 forwarding = d->forwarding & 3, one_way = forwarding != FORWARD_MASQUERADED;
+	__u32 state = next_state(inwards(one_way), first_state(p->protocol), p->flags);
+	__u64 control =
+		control_word(state, chosen, forwarding, one_way, now + live.lifetime[state]);
+
 	bind(load_of(chosen), active_connection[state]);
 	publish(slot, p, control);
 	if (!settle(n, slot, control, p, now))
 		return -1;
 	c->connections++;
 	count_packet(c, p);
-	return forward(ctx, p, d);
+	return to_forward(chosen, forwarding);
 }
 
 /* Nobody to schedule to (ipvs-semantics 4.8). */
@@ -86,7 +90,7 @@ static __always_inline int refuse(struct xdp_md *ctx, int chosen)
 		return XDP_DROP;
 	}
 	count_event(EVENT_NO_DESTINATION);
-	return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0);
+	return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0, 0);
 }
 
 /* One-packet scheduling (4.5): each packet is a connection of its own, without an entry. */
@@ -105,13 +109,13 @@ static __always_inline int forward_once(struct xdp_md *ctx, const struct packet 
 		return XDP_DROP;
 	c->connections++;
 	count_packet(c, p);
-	return forward(ctx, p, d);
+	return to_forward(chosen, d->forwarding & 3);
 }
 
 /* One attempt at a packet; -1 when another CPU changed what it was based on. */
-static __always_inline int balance_once(struct xdp_md *ctx, const struct packet *p,
-					struct neighbourhood *n, __u32 service, __u32 now,
-					__u32 cpu)
+static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p,
+				      struct neighbourhood *n, __u32 service, __u32 now,
+				      __u32 cpu)
 {
 	struct flow *slot;
 	struct service *s;
@@ -129,7 +133,7 @@ static __always_inline int balance_once(struct xdp_md *ctx, const struct packet 
 		known = !(p->flags & TCP_SYN && reusable[state_of(control)]);
 		if (known)
 			return continue_flow(ctx, p, slot, control, now, cpu);
-		if (exchange(&slot->control, control, PHASE_BUSY << 60) != control)
+		if (exchange(&slot->control, control, PHASE_BUSY << 62) != control)
 			return -1;
 		forget(control);
 	}
@@ -187,20 +191,26 @@ static __always_inline int balance_once(struct xdp_md *ctx, const struct packet 
 	return start_flow(ctx, p, n, slot, chosen, now, cpu);
 }
 
-/* `service`: what find_service() said. Not static, so that it is verified once. */
-__noinline int balance(struct xdp_md *ctx, __u32 service)
+/* As try_packet(), verified once. `service`: what find_service() said. */
+__noinline int balance_once(struct xdp_md *ctx, __u32 service)
 {
 	struct neighbourhood n;
 	struct packet p;
-	__u32 now = now_in_ticks(), cpu = bpf_get_smp_processor_id();
 
+	if (!parse(ctx, &p) || !find_neighbourhood(&p, &n))
+		return XDP_PASS;
+	return try_packet(ctx, &p, &n, service, now_in_ticks(), bpf_get_smp_processor_id());
+}
+
+/* A packet that is not just another of its flow. Not inline: its way must not cost the others
+ * registers. */
+static __noinline int balance(struct xdp_md *ctx, __u32 service)
+{
 	for (int i = 0; i < ATTEMPTS; i++) {
-		/* Anew each time, so that the verifier knows the packet's bounds. */
-		if (!parse(ctx, &p) || !find_neighbourhood(&p, &n))
-			return XDP_PASS;
+		int verdict = balance_once(ctx, service);
 
-		int verdict = balance_once(ctx, &p, &n, service, now, cpu);
-
+		if (is_to_forward(verdict))
+			return forward(ctx, verdict & 0x3fffff, verdict >> 24 & 3);
 		if (verdict >= 0)
 			return verdict;
 	}
@@ -231,10 +241,22 @@ int trimaran(struct xdp_md *ctx)
 	struct destination *d = find_destination(destination_of(control));
 	struct counters *c = counters_of(bpf_get_smp_processor_id(), destination_of(control));
 
-	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, now))
+	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, 0, now))
 		return balance(ctx, find_service(&p));
 	count_packet(c, &p);
-	return send_to(ctx, &p, d);
+	switch (forwarding_of(control)) {
+	case FORWARD_TUNNELLED:
+		if (d->tunnel != TUNNEL_IPIP)
+			break;
+		decrement_ttl(p.ip);
+		if (!push_outer(ctx, &p, d, 0, IPPROTO_IPIP))
+			return XDP_DROP;
+		return leave(ctx, d->interface, d->mac, d->source_mac);
+	case FORWARD_DIRECTLY:
+		decrement_ttl(p.ip);
+		return leave(ctx, d->interface, d->mac, d->source_mac);
+	}
+	return forward(ctx, destination_of(control), forwarding_of(control));
 }
 
 static long sweep_bucket(__u32 i, struct sweep *s)

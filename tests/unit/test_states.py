@@ -7,18 +7,46 @@ import pytest
 
 from trimaran.dataplane import states
 from trimaran.dataplane.base import TcpState, Timeouts
-from trimaran.dataplane.states import Event
+from trimaran.dataplane.direction import Direction
+from trimaran.dataplane.sctp import SctpEvent, SctpState
+from trimaran.dataplane.states import SCTP_FIRST, STATE_NAMES, Event
 
-GOLDEN = json.loads(
-    (Path(__file__).parents[1] / "data" / "ipvs" / "state-tables.json").read_text()
-)["tcp"]
+ALL = json.loads((Path(__file__).parents[1] / "data" / "ipvs" / "state-tables.json").read_text())
+GOLDEN, SCTP = ALL["tcp"], ALL["sctp"]
 
 
+def golden_name(value: Direction | SctpEvent) -> str:
+    return value.name.lower().replace("_", "-")
+
+
+@pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("state", list(TcpState))
 @pytest.mark.parametrize("event", list(Event))
-def test_transition(event: Event, state: TcpState) -> None:
-    expected = GOLDEN["normal"]["input-only"][event.name.lower()][state]
-    assert TcpState(states.next_state(state, event)).name == expected
+def test_transition(event: Event, state: TcpState, direction: Direction) -> None:
+    expected = GOLDEN["normal"][golden_name(direction)][event.name.lower()][state]
+    assert TcpState(states.next_state(state, event, direction)).name == expected
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("event", sorted(set(SctpEvent) - {SctpEvent.NOTHING}))
+def test_sctp_transitions(event: SctpEvent, direction: Direction) -> None:
+    expected = SCTP["table"][golden_name(direction)][golden_name(event)]
+    numbers = range(SCTP_FIRST, SCTP_FIRST + len(SctpState))
+    assert [STATE_NAMES[states.next_state(n, event, direction)] for n in numbers] == expected
+    assert all(states.next_state(n, SctpEvent.NOTHING, direction) == n for n in numbers)
+
+
+def test_sctp_timeouts_names_and_activity() -> None:
+    numbers = range(SCTP_FIRST, SCTP_FIRST + len(SctpState))
+    assert [STATE_NAMES[n] for n in numbers] == SCTP["states"]
+    assert [states.timeout(n, Timeouts()) for n in numbers] == SCTP["timeouts"]
+    assert [STATE_NAMES[n] for n in numbers if n in states.ACTIVE] == SCTP["active"]
+
+
+def test_sctp_events_share_the_bits_that_open_a_connection() -> None:
+    opening = [event for event in SctpEvent if event & Event.SYN]
+    assert opening == [SctpEvent.INIT]
+    assert SctpEvent.ABORT & Event.RST
 
 
 @pytest.mark.parametrize("state", list(TcpState))

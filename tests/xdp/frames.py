@@ -6,17 +6,26 @@ import struct
 import time
 from dataclasses import dataclass, field
 
-from trimaran.dataplane.base import Connection, Destination, Service, ServiceView, Settings
+from trimaran.dataplane.base import (
+    Connection,
+    Destination,
+    Service,
+    ServiceView,
+    Settings,
+    Tunnel,
+)
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.plane import XdpDataplane
-from trimaran.model.service import Protocol, ServerKey, ServiceKey
+from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
+IPIP = Tunnel()
 ABORTED, DROP, PASS, TX, REDIRECT = range(5)
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
 DIRECTOR_MAC = bytes.fromhex("020000000001")
 GATEWAY_MAC = bytes.fromhex("02000000fefe")
+DIRECTOR = ipaddress.IPv4Address("192.168.1.1")
 VIP = ipaddress.IPv4Address("192.168.1.10")
 HTTP = ServiceKey(Protocol.TCP, VIP, 80)
 DNS = ServiceKey(Protocol.UDP, VIP, 53)
@@ -100,16 +109,27 @@ class Director:
             self.resolve(last)
 
     def resolve(self, last: int, *, ifindex: int = LOOPBACK, mtu: int = 1500) -> None:
-        self.plane.set_neighbour(
-            server(last).address, Neighbour(server_mac(last), DIRECTOR_MAC, ifindex, mtu)
-        )
+        way = Neighbour(server_mac(last), DIRECTOR_MAC, ifindex, mtu, DIRECTOR)
+        self.plane.set_neighbour(server(last).address, way)
 
     def serve(
-        self, *lasts: int, key: ServiceKey = HTTP, weights: dict[int, int] | None = None
+        self,
+        *lasts: int,
+        key: ServiceKey = HTTP,
+        weights: dict[int, int] | None = None,
+        forwarding: Forwarding = Forwarding.DIRECT_ROUTING,
+        tunnel: Tunnel = IPIP,
+        port: int | None = None,
     ) -> None:
         """Makes the service have exactly these servers."""
         destinations = tuple(
-            Destination(server(last, key.port), (weights or {}).get(last, 1)) for last in lasts
+            Destination(
+                server(last, port or key.port),
+                (weights or {}).get(last, 1),
+                forwarding,
+                tunnel=tunnel,
+            )
+            for last in lasts
         )
         self.plane.apply([Service(key, Settings("rr"), destinations)])
 

@@ -177,7 +177,7 @@ def test_dr_walk_through(director: Director) -> None:
     "service",
     [
         Service(HTTP, Settings("none")),
-        Service(HTTP, Settings("rr"), (Destination(server(101), 1, Forwarding.TUNNEL),)),
+        Service(HTTP, Settings("rr"), (Destination(server(101), 1, Forwarding.MASQUERADING),)),
     ],
 )
 def test_what_cannot_be_done_is_left_out_and_said_once(

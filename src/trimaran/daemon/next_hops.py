@@ -60,7 +60,7 @@ class NextHops:
         self._macs[key] = hop.mac
         for address, route in self._routes.items():
             if (route.ifindex, route.next_hop) == key:
-                way = Neighbour(hop.mac, source_mac, route.ifindex, route.mtu)
+                way = Neighbour(hop.mac, source_mac, route.ifindex, route.mtu, route.source)
                 self._dataplane.set_neighbour(address, way)
 
     async def release(self) -> None:

@@ -1,20 +1,38 @@
-"""Connection states of IPVS: the transitions of TCP, timeouts, and what counts as active.
+"""Connection states of IPVS: transitions, timeouts, and what counts as active.
 
-The one source: the XDP program gets its tables from here when it is loaded. Source:
-ipvs-semantics 1.2-1.5; the table is the INPUT-ONLY one, for flows of which the director sees
-the client's half only (direct routing, tunnel).
+The one source: the XDP program gets its tables from here when it is loaded. All protocols share
+one numbering: TCP's states as on the sync wire, UDP's only one, SCTP's from 16 on. Source:
+ipvs-semantics 1.2-1.5.
 """
 
 from enum import IntEnum
 from typing import Final
 
+from trimaran.dataplane import sctp
 from trimaran.dataplane.base import TcpState, Timeouts
+from trimaran.dataplane.direction import Direction
+from trimaran.dataplane.sctp import SctpState
+from trimaran.model.service import Protocol
 
 UDP_STATE: Final = 11
 """UDP's single state, numbered after TCP's."""
 
-STATE_NAMES: Final = (*(state.name for state in TcpState), "UDP")
+SCTP_FIRST: Final = 16
+"""The number of SCTP's state NONE; the others follow."""
+
+STATE_NAMES: Final = {
+    **{int(state): state.name for state in TcpState},
+    UDP_STATE: "UDP",
+    **dict(enumerate(sctp.NAMES, start=SCTP_FIRST)),
+}
 """What ipvsadm prints, by number."""
+
+FIRST_STATE: Final = {
+    Protocol.TCP: int(TcpState.NONE),
+    Protocol.UDP: UDP_STATE,
+    Protocol.SCTP: SCTP_FIRST,
+}
+"""The state that a connection has before its first packet is looked at."""
 
 
 class Event(IntEnum):
@@ -46,21 +64,41 @@ def _row(text: str) -> tuple[TcpState, ...]:
 
 
 # By event: the next state for each present state, in the order of TcpState.
-INPUT_ONLY: Final = {
-    #                NO ES SS SR FW TW CL CW LA LI SA
-    Event.SYN: _row("SR ES ES SR SR SR SR SR SR SR SR"),
-    Event.FIN: _row("CL FW SS TW FW TW CL CW LA LI TW"),
-    Event.ACK: _row("ES ES SS ES FW TW CL CW CL LI ES"),
-    Event.RST: _row("CL CL CL SR CL CL CL CL LA LI CL"),
+TRANSITIONS: Final = {
+    Direction.INPUT: {
+        #                NO ES SS SR FW TW CL CW LA LI SA
+        Event.SYN: _row("SR ES ES SR SR SR SR SR SR SR SR"),
+        Event.FIN: _row("CL CW SS TW TW TW CL CW LA LI TW"),
+        Event.ACK: _row("ES ES SS ES FW TW CL CW CL LI ES"),
+        Event.RST: _row("CL CL CL SR CL CL CL CL LA LI SR"),
+    },
+    Direction.OUTPUT: {
+        Event.SYN: _row("SS ES SS SR SS SS SS SS SS LI SR"),
+        Event.FIN: _row("TW FW SS TW FW TW CL TW LA LI TW"),
+        Event.ACK: _row("ES ES SS ES FW TW CL CW LA ES ES"),
+        Event.RST: _row("CL CL SS CL CL TW CL CL CL CL CL"),
+    },
+    Direction.INPUT_ONLY: {
+        Event.SYN: _row("SR ES ES SR SR SR SR SR SR SR SR"),
+        Event.FIN: _row("CL FW SS TW FW TW CL CW LA LI TW"),
+        Event.ACK: _row("ES ES SS ES FW TW CL CW CL LI ES"),
+        Event.RST: _row("CL CL CL SR CL CL CL CL LA LI CL"),
+    },
 }
 
 ACTIVE: Final = frozenset(
-    {TcpState.ESTABLISHED, TcpState.SYN_SENT, TcpState.SYN_RECV, TcpState.SYNACK}
+    {
+        TcpState.ESTABLISHED,
+        TcpState.SYN_SENT,
+        TcpState.SYN_RECV,
+        TcpState.SYNACK,
+        SCTP_FIRST + SctpState.ESTABLISHED,
+    }
 )
 """States that count in ActiveConn; all others, and UDP, count in InActConn."""
 
-REUSABLE: Final = frozenset({TcpState.TIME_WAIT, TcpState.CLOSE})
-"""A SYN on these is a new connection, scheduled afresh (conn_reuse_mode 1)."""
+REUSABLE: Final = frozenset({TcpState.TIME_WAIT, TcpState.CLOSE, SCTP_FIRST + SctpState.CLOSED})
+"""A SYN (INIT) on these is a new connection, scheduled afresh (conn_reuse_mode 1)."""
 
 _TIMEOUTS: Final = {
     TcpState.NONE: 2,
@@ -74,10 +112,22 @@ _TIMEOUTS: Final = {
     TcpState.SYNACK: 120,
 }
 
+_NEVER_EVICTED: Final = frozenset(
+    {TcpState.ESTABLISHED, UDP_STATE, SCTP_FIRST + SctpState.ESTABLISHED}
+)
+_HALF_OPEN: Final = frozenset(
+    {TcpState.NONE, TcpState.SYN_SENT, TcpState.SYN_RECV, TcpState.SYNACK}
+    | {SCTP_FIRST + state for state in SctpState if state < SctpState.ESTABLISHED}
+    | {SCTP_FIRST + SctpState.REJECTED}
+)
+_OVER: Final = frozenset(
+    {TcpState.CLOSE, TcpState.TIME_WAIT, TcpState.LAST_ACK, SCTP_FIRST + SctpState.CLOSED}
+)
+
 EVICTION: Final = (
-    frozenset({TcpState.NONE, TcpState.SYN_SENT, TcpState.SYN_RECV, TcpState.SYNACK}),
-    frozenset({TcpState.CLOSE, TcpState.TIME_WAIT, TcpState.LAST_ACK}),
-    frozenset({TcpState.FIN_WAIT, TcpState.CLOSE_WAIT, TcpState.LISTEN}),
+    _HALF_OPEN,
+    _OVER,
+    frozenset(STATE_NAMES) - _HALF_OPEN - _OVER - _NEVER_EVICTED,
 )
 """Which entries are given up for a new flow when there is no room, first ones first.
 
@@ -90,18 +140,23 @@ def event(flags: int) -> Event | None:
     return next((event for event in Event if flags & event), None)
 
 
-def next_state(state: int, flags: int) -> int:
-    """The state after a packet from the client; `flags` of UDP are not looked at."""
+def next_state(state: int, flags: int, direction: Direction = Direction.INPUT_ONLY) -> int:
+    """The state after a packet; `flags` are TCP's, or the number of an `SctpEvent`."""
     if state == UDP_STATE:
         return UDP_STATE
+    if state >= SCTP_FIRST:
+        present = SctpState(state - SCTP_FIRST)
+        return SCTP_FIRST + sctp.next_state(direction, present, flags)
     happened = event(flags)
-    return TcpState.CLOSE if happened is None else INPUT_ONLY[happened][state]
+    return TcpState.CLOSE if happened is None else TRANSITIONS[direction][happened][state]
 
 
 def timeout(state: int, timeouts: Timeouts) -> int:
     """Seconds that an entry in this state lives after its last packet."""
     if state == UDP_STATE:
         return timeouts.udp
+    if state >= SCTP_FIRST:
+        return sctp.TIMEOUTS[SctpState(state - SCTP_FIRST)]
     if state == TcpState.ESTABLISHED:
         return timeouts.tcp
     if state == TcpState.FIN_WAIT:

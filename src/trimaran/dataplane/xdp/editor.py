@@ -8,7 +8,7 @@ What finds no room even so, or cannot be done, is left out; everything else is a
 
 import errno
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
@@ -31,7 +31,7 @@ from trimaran.dataplane.steps import (
     EditService,
     Step,
 )
-from trimaran.dataplane.xdp import libbpf
+from trimaran.dataplane.xdp import libbpf, methods
 from trimaran.dataplane.xdp.admission import admit
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
@@ -44,16 +44,21 @@ from trimaran.model.service import Forwarding, Protocol, SchedulerFlag, ServerKe
 TRASH_PERIOD: Final = 120 * SECOND
 _ONE_PACKET: Final = 4
 _NO_SERVICE: Final = 0xFFFFFFFF
+UNSPECIFIED: Final = IPv4Address(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """How frames reach a next hop: its MAC, ours, the interface and its MTU in bytes."""
+    """How frames reach a next hop: its MAC, ours, the interface and its MTU in bytes.
+
+    `source`: our address for packets of our own on this way (tunnels, errors).
+    """
 
     mac: bytes
     source_mac: bytes
     ifindex: int
     mtu: int
+    source: IPv4Address = UNSPECIFIED
 
 
 def service_key(tables: Tables, service: int) -> ServiceKey:
@@ -74,12 +79,14 @@ def server_key(tables: Tables, destination: int) -> ServerKey:
 
 def read_destination(tables: Tables, destination: int) -> Destination:
     """A destination's record as what was desired."""
+    forwarding, tunnel = methods.read(tables, destination)
     return Destination(
         server_key(tables, destination),
         int(tables.destinations["weight"][destination]),
-        Forwarding.DIRECT_ROUTING,
+        forwarding,
         int(tables.loads["upper"][destination]),
         int(tables.loads["lower"][destination]),
+        tunnel,
     )
 
 
@@ -145,7 +152,8 @@ class Editor:
                 record["mac"].tobytes(),
                 record["source_mac"].tobytes(),
                 int(record["interface"]),
-                int(record["mtu"]),
+                int(record["mtu"]) + methods.overhead(self._tables, destination),
+                IPv4Address(int(record["source"])),
             )
 
     def _repair_index(self) -> None:
@@ -161,6 +169,10 @@ class Editor:
     def services(self) -> list[int]:
         """Records of the configured services."""
         return list(self._services.values())
+
+    def destinations(self) -> Mapping[tuple[ServiceKey, ServerKey], int]:
+        """Records of all destinations, also of those in the trash."""
+        return self._destinations
 
     def addresses(self) -> set[IPv4Address]:
         """Addresses of all destinations that packets may still go to."""
@@ -267,6 +279,7 @@ class Editor:
             taken.append(step)
         for record, destination in edited.items():
             self._set_parameters(record, destination)
+            self._set_method(record, destination)
         fresh = settings is not None and self._set_settings(service, settings)
         combined = added + before
         if self._tables.services["scheduler"][service] in HASHING:
@@ -388,7 +401,7 @@ class Editor:
         tables.ledger["share"][number] = 0  # also of one that comes back
         self._set_parameters(number, destination)
         self._idle_since.pop(number, None)
-        self._resolve(number)
+        self._set_method(number, destination)
         self._set_flags(number, put=DestinationFlag.CONFIGURED)
         return number
 
@@ -447,6 +460,10 @@ class Editor:
             if server.address == address:
                 self._resolve(destination)
 
+    def _set_method(self, number: int, destination: Destination) -> None:
+        methods.write(self._tables, number, destination)
+        self._resolve(number)
+
     def _resolve(self, destination: int) -> None:
         address = server_key(self._tables, destination).address
         local, resolved, reachable = (
@@ -454,7 +471,8 @@ class Editor:
             DestinationFlag.RESOLVED,
             DestinationFlag.REACHABLE,
         )
-        if address in self._local:
+        forwarding, _ = methods.read(self._tables, destination)
+        if address in self._local or forwarding is Forwarding.LOCAL:
             self._set_flags(destination, put=local, clear=resolved | reachable)
             return
         neighbour = self._neighbours.get(address)
@@ -466,7 +484,9 @@ class Editor:
         way = neighbour.mac + neighbour.source_mac + neighbour.ifindex.to_bytes(4, "little")
         record[0] = int.from_bytes(way[:8], "little")
         record[1] = int.from_bytes(way[8:], "little")
-        self._tables.destinations["mtu"][destination] = neighbour.mtu
+        self._tables.destinations["source"][destination] = int(neighbour.source)
+        overhead = methods.overhead(self._tables, destination)
+        self._tables.destinations["mtu"][destination] = min(neighbour.mtu, 0xFFFF) - overhead
         self._set_flags(destination, put=resolved | reachable, clear=local)
 
     def empty_trash(self, now: int) -> None:

@@ -16,15 +16,21 @@ from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp.libbpf import BpfObject
 
 SLOTS: Final = 4
-STATES: Final = 16
+STATES: Final = 32
 HELD_BUCKETS: Final = 1024
 HELD_SLOTS: Final = 16
 INTERFACES: Final = 1024
 TICKS_PER_SECOND: Final = 16
 PHASE_LIVE: Final = 2
+PHASE_SHIFT: Final = 62
+STATE_SHIFT: Final = 56
+FORWARDING_SHIFT: Final = 54
+DESTINATION_SHIFT: Final = 32
+MAX_DESTINATIONS: Final = 1 << FORWARDING_SHIFT - DESTINATION_SHIFT
 PLACE_BITS: Final = 20
 NO_TABLE: Final = 0xFFFFFFFF
 ROW_SLOTS: Final = 16
+NEWCOMERS: Final = 256
 
 
 class DestinationFlag(IntFlag):
@@ -71,6 +77,7 @@ class Event(IntEnum):
     ICMP_SENT = 9
     ICMP_SUPPRESSED = 10
     CONTENTION = 11
+    MERGED = 12
 
 
 FLOW: Final = np.dtype(
@@ -129,7 +136,11 @@ DESTINATION: Final = np.dtype(
         ("reserved1", "<u2"),
         ("weight", "<u4"),
         ("service", "<u4"),
-        ("reserved2", "<u4", (4,)),
+        ("source", ">u4"),
+        ("tunnel_port", ">u2"),
+        ("tunnel", "u1"),
+        ("tunnel_checksum", "u1"),
+        ("reserved2", "<u4", (2,)),
     ]
 )
 
@@ -181,6 +192,10 @@ SWEEP: Final = np.dtype(
     [("first", "<u4"), ("buckets", "<u4"), ("expired", "<u4"), ("flows", "<u4")]
 )
 
+NEWCOMER: Final = np.dtype([("addresses", "<u8"), ("transport", "<u8"), ("control", "<u8")])
+
+ENTERING: Final = np.dtype([("count", "<u4"), ("entered", "<u4")])
+
 CLOCK_READING: Final = np.dtype([("jiffies", "<u8"), ("time", "<u8")])
 
 ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
@@ -200,10 +215,12 @@ _STRUCTS: Final = {
     "ledger": LEDGER,
     "sweep": SWEEP,
     "clock_reading": CLOCK_READING,
+    "newcomer": NEWCOMER,
+    "entering": ENTERING,
     "icmp_budget": ICMP_BUDGET,
 }
 
-_MEANING: Final = 1
+_MEANING: Final = 2
 """To be raised when the meaning of a field changes but its place does not."""
 
 

@@ -40,8 +40,8 @@ def _of_service(service: Service) -> str | None:
 
 
 def _of_destination(destination: Destination) -> str | None:
-    if destination.forwarding is not Forwarding.DIRECT_ROUTING:
-        return f"forward by {destination.forwarding.name} yet (it can by DIRECT_ROUTING)"
+    if destination.forwarding is Forwarding.MASQUERADING:
+        return "masquerade yet (IPVS can)"
     if destination.key.address.version == 6:
         return "serve IPv6 yet"
     return None

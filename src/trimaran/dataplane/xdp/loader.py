@@ -17,8 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from trimaran.dataplane import states
+from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import DataplaneError, Refused, TcpState, Timeouts
+from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import layout, libbpf
 from trimaran.dataplane.xdp.tables import BUDGETS, LIVE_MAP, MAPS, SERVICE_IDS, Tables
 
@@ -34,6 +35,7 @@ class Programs:
 
     main: int
     sweep: int
+    enter: int
     reflect: int
 
 
@@ -110,9 +112,12 @@ def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
         source.reuse(name, descriptor)
     _close(kept)
     source.load()
-    programs = Programs(*(source.program_descriptor(n) for n in ("trimaran", "sweep", "reflect")))
+    programs = Programs(
+        *(source.program_descriptor(n) for n in ("trimaran", "sweep", "enter", "reflect"))
+    )
     tables = Tables({n: os.dup(source.map_descriptor(n)) for n in MAPS}, writable=True)
-    libbpf.bind_map(programs.main, source.map_descriptor("ledger"))
+    for name in ("ledger", "newcomers"):  # which the program itself does not use
+        libbpf.bind_map(programs.main, source.map_descriptor(name))
     if not kept:
         _initialise(tables, source, version)
     return Loaded(source, programs, tables, adopted=bool(kept))
@@ -149,6 +154,7 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         "counters": cpus * capacity.destinations,
         "loads": capacity.destinations,
         "events": cpus,
+        "newcomers": layout.NEWCOMERS,
         "ledger": capacity.destinations + capacity.services + 1,
         SERVICE_IDS: capacity.services,
         BUDGETS: cpus,
@@ -164,12 +170,24 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
         offset, size = variables[name]
         section[offset : offset + size] = value.ljust(size, b"\0")
 
-    known = range(states.UDP_STATE + 1)
-    put("transition", bytes(states.next_state(s, flags) for s in known for flags in range(32)))
-    put("active_connection", bytes(s in states.ACTIVE for s in known))
-    put("reusable", bytes(s in states.REUSABLE for s in known))
+    def by_state(value: Callable[[int], int]) -> bytes:
+        return bytes(value(s) if s in states.STATE_NAMES else 0 for s in range(layout.STATES))
+
+    put(
+        "transition",
+        b"".join(
+            bytes(states.next_state(s, flags, direction) for flags in range(32))
+            if s in states.STATE_NAMES
+            else bytes(32)
+            for direction in Direction
+            for s in range(layout.STATES)
+        ),
+    )
+    put("sctp_event", bytes(sctp.CHUNKS.get(chunk, sctp.SctpEvent.DATA) for chunk in range(16)))
+    put("active_connection", by_state(lambda s: s in states.ACTIVE))
+    put("reusable", by_state(lambda s: s in states.REUSABLE))
     ranks = {s: rank for rank, group in enumerate(states.EVICTION, start=1) for s in group}
-    put("eviction_rank", bytes(ranks.get(TcpState(s), 0) for s in TcpState))
+    put("eviction_rank", by_state(lambda s: ranks.get(s, 0)))
     put("bucket_mask", (capacity.buckets - 1).to_bytes(4, "little"))
     put("capacity", capacity.destinations.to_bytes(4, "little"))
 
@@ -185,7 +203,7 @@ def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:
 
 def set_lifetimes(tables: Tables, timeouts: Timeouts) -> None:
     """Sets how long entries live in each state. The tick that has begun does not count."""
-    for state in range(states.UDP_STATE + 1):
+    for state in states.STATE_NAMES:
         seconds = states.timeout(state, timeouts)
         tables.live["lifetime"][state] = seconds * layout.TICKS_PER_SECOND + 1
 

@@ -1,6 +1,6 @@
 """The XDP dataplane, as the daemon drives it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from trimaran.dataplane.xdp.layout import Capacity, Event
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
 from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.dataplane.xdp.statistics import Estimators
+from trimaran.dataplane.xdp.told import Told, enter
+from trimaran.sync.record import Record
 
 
 class XdpDataplane(XdpOperator):
@@ -24,6 +26,7 @@ class XdpDataplane(XdpOperator):
         self._indices: dict[str, int] = {}
         self._number = libbpf.program_info(self.program).id
         self._missing_checksums = self.events()[Event.CHECKSUM_OFFLOADED]
+        self._told = Told(loaded.tables)
         self._sweep()  # which also sets the clock that everything here reads
 
     @classmethod
@@ -85,6 +88,19 @@ class XdpDataplane(XdpOperator):
     def set_icmp_rate(self, per_second: int) -> None:
         """How many ICMP errors each CPU may send a second."""
         self._loaded.tables.live["icmp_per_second"] = per_second
+
+    def changes(self) -> Iterator[Record]:
+        """Connections that other directors should be told of now."""
+        return self._told.changes()
+
+    def tell_all_again(self) -> None:
+        """The next `changes` are all connections."""
+        self._told.forget()
+
+    def enter(self, records: Iterable[Record]) -> int:
+        """Enter connections that another director has; how many could be."""
+        program = self._loaded.programs.enter
+        return enter(self._loaded.tables, program, records, self._editor.destinations())
 
     def poll(self, now_ns: int) -> Sequence[str]:
         """To be called every second: expiry, rates, trash, interfaces; lines for the log."""

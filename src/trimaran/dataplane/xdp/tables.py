@@ -22,6 +22,7 @@ _MAPPED: Final = {
     "loads": layout.LOAD,
     "events": layout.EVENTS,
     "ledger": layout.LEDGER,
+    "newcomers": layout.NEWCOMER,
 }
 LIVE_MAP: Final = ".data.live"
 SERVICE_IDS: Final = "service_ids"
@@ -46,6 +47,7 @@ class Tables:
         self.load_bytes = self.loads.view("u1").reshape(-1, self.loads.itemsize)
         self.ledger = mapped["ledger"]
         self.events = mapped["events"]
+        self.newcomers = mapped["newcomers"]
         self.counters = mapped["counters"].reshape(-1, len(self.destinations))
         self.live = self._map(LIVE_MAP, layout.LIVE)[0]
         self.service_ids = descriptors[SERVICE_IDS]
@@ -107,6 +109,16 @@ def unpack_list(word: int) -> tuple[int, int, int]:
 def pack_list(head: int, length: int, generation: int) -> int:
     field = (1 << layout.PLACE_BITS) - 1
     return head << 2 * layout.PLACE_BITS | length << layout.PLACE_BITS | generation & field
+
+
+def destination_of(control: int) -> int:
+    """The number of the destination in a connection's control word."""
+    return control >> layout.DESTINATION_SHIFT & layout.MAX_DESTINATIONS - 1
+
+
+def state_of(control: int) -> int:
+    """The state in a connection's control word (`dataplane.states`)."""
+    return control >> layout.STATE_SHIFT & layout.STATES - 1
 
 
 def native(address: IPv4Address) -> int:

@@ -25,13 +25,16 @@ from trimaran.dataplane.xdp.editor import (
 )
 from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
-from trimaran.dataplane.xdp.tables import Records, Tables
+from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, state_of
 from trimaran.model.service import Protocol
 
 _PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
 _NOBODY = IPv4Address(0)
-_KIND = np.uint64(0xF_FFFFFF_00)
-"""Of a slot's control word, shifted by 24: state and destination, and room for the protocol."""
+_KIND = np.uint64(
+    layout.STATES - 1 << layout.STATE_SHIFT
+    | layout.MAX_DESTINATIONS - 1 << layout.DESTINATION_SHIFT
+)
+"""Of a slot's control word: state and destination. Shifted by 24 there is room for the protocol."""
 
 _SLOTS_AT_A_TIME = 1 << 16
 
@@ -94,7 +97,7 @@ class XdpView:
         known: dict[tuple[int, int], int] = {}
         kinds: list[Connection] = []
         for slots, ticks in self._live():
-            states_and_servers = slots["control"] >> np.uint64(24) & _KIND | slots["protocol"]
+            states_and_servers = (slots["control"] & _KIND) >> np.uint64(24) | slots["protocol"]
             virtuals = slots["virtual"].astype(np.uint64) << np.uint64(16) | slots["virtual_port"]
             kind = []
             for pair in zip(states_and_servers.tolist(), virtuals.tolist(), strict=True):
@@ -111,10 +114,15 @@ class XdpView:
 
     def live_flows(self) -> dict[str, int]:
         """How many entries live, by state."""
-        counts = np.zeros(16, dtype=np.int64)
+        counts = np.zeros(layout.STATES, dtype=np.int64)
         for slots, _ in self._live():
-            counts += np.bincount(slots["control"] >> np.uint64(56) & np.uint64(15), minlength=16)
-        return {name: int(n) for name, n in zip(states.STATE_NAMES, counts, strict=False) if n}
+            state = slots["control"] >> np.uint64(layout.STATE_SHIFT) & np.uint64(layout.STATES - 1)
+            counts += np.bincount(state, minlength=layout.STATES)
+        live: dict[str, int] = {}
+        for number, name in states.STATE_NAMES.items():  # SCTP has states of TCP's names
+            if counts[number]:
+                live[name] = live.get(name, 0) + int(counts[number])
+        return live
 
     def _live(self) -> Iterator[tuple[Records, Records]]:
         """Entries that have not expired, and how long they have to live, in the program's ticks."""
@@ -123,7 +131,7 @@ class XdpView:
         fields = self.tables.flows.view(layout.FLOW_FIELDS)
         for first in range(0, len(fields), _SLOTS_AT_A_TIME):
             control = fields["control"][first : first + _SLOTS_AT_A_TIME]
-            (used,) = np.nonzero(control >> np.uint64(60) == layout.PHASE_LIVE)
+            (used,) = np.nonzero(control >> np.uint64(layout.PHASE_SHIFT) == layout.PHASE_LIVE)
             slots = fields[first + used]
             ends = (slots["control"] - whole).astype(np.uint32).astype(np.int32)
             ticks = np.floor(ends - (now - int(whole)))
@@ -137,8 +145,8 @@ class XdpView:
             0,
             IPv4Address(virtual >> 16),
             virtual & 0xFFFF,
-            server_key(self.tables, state_and_server >> 8 & 0xFFFFFF),
-            states.STATE_NAMES[state_and_server >> 32 & 15],
+            server_key(self.tables, destination_of(state_and_server << 24)),
+            states.STATE_NAMES[state_of(state_and_server << 24)],
             0,
         )
 

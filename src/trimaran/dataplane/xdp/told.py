@@ -1,0 +1,171 @@
+"""What other directors are told of the connections here, and what is entered of theirs.
+
+Nobody asks the packet path: the table is read once a second and compared with what was told
+last. A connection is told again when its state or server has changed, or when its expiry has
+moved so far that a backup's entry, which sees no packets, would be behind by an eighth of its
+life. IPVS tells by packet counts instead (ipvs-semantics 4.10); the records are the same.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimaran.dataplane import sctp, states
+from trimaran.dataplane.base import TcpState
+from trimaran.dataplane.xdp import layout, libbpf
+from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, native, state_of
+from trimaran.model.service import Protocol, ServerKey, ServiceKey
+from trimaran.sync.record import Flag, Record
+
+Destinations = Mapping[tuple[ServiceKey, ServerKey], int]
+"""The destinations that are there, by record number."""
+
+_SLOTS_AT_A_TIME: Final = 1 << 16
+_BEHIND: Final = 8
+_FORWARDING: Final = 3
+_ONE_WAY: Final = 61
+_PHASE_LIVE: Final = np.uint64(layout.PHASE_LIVE)
+_PHASE_SHIFT: Final = np.uint64(layout.PHASE_SHIFT)
+_STATE_SHIFT: Final = np.uint64(layout.STATE_SHIFT)
+_TICK: Final = np.uint64(0xFFFFFFFF)
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+
+_TOLD: Final = (
+    TcpState.ESTABLISHED,
+    TcpState.FIN_WAIT,
+    TcpState.CLOSE,
+    TcpState.CLOSE_WAIT,
+    TcpState.TIME_WAIT,
+    states.UDP_STATE,
+    *(states.SCTP_FIRST + state for state in sctp.SctpState if state >= sctp.SctpState.ESTABLISHED),
+)
+_PROTOCOLS: Final = {protocol.number: protocol for protocol in Protocol}
+
+
+class Told:
+    """What was told of each entry of the connection table."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._key = np.zeros(len(tables.flows), dtype=np.uint64)
+        self._control = np.zeros(len(tables.flows), dtype=np.uint64)
+
+    def changes(self) -> Iterator[Record]:
+        """Connections that others should be told of now, each marked as told when it is taken."""
+        told = np.zeros(layout.STATES, dtype=bool)
+        told[list(_TOLD)] = True
+        behind = self._tables.live["lifetime"] // _BEHIND
+        now = np.uint64(int(self._tables.tick()))
+        for first in range(0, len(self._control), _SLOTS_AT_A_TIME):
+            rows = slice(first, first + _SLOTS_AT_A_TIME)
+            flows = self._tables.flows[rows]
+            control = flows["control"].copy()
+            state = control >> _STATE_SHIFT & np.uint64(layout.STATES - 1)
+            left = (control - now).astype(np.uint32).astype(np.int32)
+            live = (control >> _PHASE_SHIFT == _PHASE_LIVE) & (left > 0) & told[state]
+            key = (flows["addresses"] * _MIX) ^ flows["transport"]
+            before = self._control[rows]
+            moved = (control - before).astype(np.uint32).astype(np.int32)
+            due = live & (
+                (key != self._key[rows])
+                | (control & ~_TICK != before & ~_TICK)
+                | (moved > behind[state])
+            )
+            (chosen,) = np.nonzero(due)
+            if not len(chosen):
+                continue
+            entries = flows[chosen]  # a copy, like `control`: packets go on meanwhile
+            self._key[first + chosen] = key[chosen]
+            self._control[first + chosen] = control[chosen]
+            yield from self._records(entries, control[chosen])
+
+    def forget(self) -> None:
+        """Everything is to be told again."""
+        self._key[:] = 0
+
+    def _records(self, entries: Records, control: NDArray[np.uint64]) -> Iterator[Record]:
+        fields = entries.view(layout.FLOW_FIELDS)
+        for entry, word in zip(fields.tolist(), control.tolist(), strict=True):
+            client, virtual, client_port, virtual_port, protocol, *_ = entry
+            state = state_of(word)
+            server = self._tables.destinations[destination_of(word)]
+            flags = Flag(word >> layout.FORWARDING_SHIFT & _FORWARDING)
+            if word >> _ONE_WAY & 1:
+                flags |= Flag.NO_OUTPUT
+            if state not in states.ACTIVE:
+                flags |= Flag.INACTIVE
+            yield Record(
+                protocol=protocol,
+                flags=flags,
+                state=state - states.FIRST_STATE[_PROTOCOLS[protocol]],
+                client=IPv4Address(client),
+                client_port=client_port,
+                virtual=IPv4Address(virtual),
+                virtual_port=virtual_port,
+                server=IPv4Address(int(server["address"])),
+                server_port=int(server["port"]),
+                timeout=int(self._tables.live["lifetime"][state]) // layout.TICKS_PER_SECOND,
+            )
+
+
+def enter(
+    tables: Tables, program: int, records: Iterable[Record], destinations: Destinations
+) -> int:
+    """Enter connections that other directors have; how many could be.
+
+    Left out are templates, IPv6, and those whose service or server is not configured here.
+    `program`: descriptor of the program `enter`.
+    """
+    newcomers = [
+        newcomer
+        for record in records
+        if (newcomer := _newcomer(tables, record, destinations)) is not None
+    ]
+    entered = 0
+    for first in range(0, len(newcomers), layout.NEWCOMERS):
+        batch = newcomers[first : first + layout.NEWCOMERS]
+        tables.newcomers[: len(batch)] = batch
+        request = np.array((len(batch), 0), dtype=layout.ENTERING)
+        answer = libbpf.run(program, context=request.tobytes()).context
+        entered += int(np.frombuffer(answer, dtype=layout.ENTERING)[0]["entered"])
+    return entered
+
+
+def _newcomer(
+    tables: Tables, record: Record, destinations: Destinations
+) -> tuple[int, int, int] | None:
+    protocol = _PROTOCOLS.get(record.protocol)
+    client, virtual = record.client, record.virtual
+    if (
+        protocol is None
+        or record.is_template
+        or record.flags & Flag.NO_CLIENT_PORT
+        or not isinstance(client, IPv4Address)
+        or not isinstance(virtual, IPv4Address)
+    ):
+        return None
+    service = ServiceKey(protocol, virtual, record.virtual_port)
+    destination = destinations.get((service, ServerKey(record.server, record.server_port)))
+    if destination is None:
+        return None
+    state = states.FIRST_STATE[protocol] + record.state
+    life = int(tables.live["lifetime"][state])
+    if record.timeout:
+        life = min(record.timeout * layout.TICKS_PER_SECOND, 0x7FFFFFFF)
+    ports = record.client_port.to_bytes(2, "big") + record.virtual_port.to_bytes(2, "big")
+    control = (
+        layout.PHASE_LIVE << layout.PHASE_SHIFT
+        | bool(record.flags & Flag.NO_OUTPUT) << _ONE_WAY
+        | state << layout.STATE_SHIFT
+        | int(tables.destinations["forwarding"][destination]) << layout.FORWARDING_SHIFT
+        | destination << layout.DESTINATION_SHIFT
+        | life
+    )
+    return (
+        native(virtual) << 32 | native(client),
+        record.protocol << 32 | int.from_bytes(ports, "little"),
+        control,
+    )

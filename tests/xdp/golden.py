@@ -1,0 +1,101 @@
+"""Golden data of kernel IPVS: its commands for a director of ours, and its frames compared."""
+
+import json
+import re
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from frames import VIP, Director, checksum
+
+from trimaran.dataplane.base import (
+    Destination,
+    Service,
+    Settings,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
+)
+from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
+
+DATA = Path(__file__).parents[1] / "data" / "ipvs"
+GUE_PORT = 6080
+_PROTOCOLS = {"t": Protocol.TCP, "u": Protocol.UDP, "-sctp-service": Protocol.SCTP}
+_METHODS = {
+    "-g": Forwarding.DIRECT_ROUTING,
+    "-i": Forwarding.TUNNEL,
+    "-m": Forwarding.MASQUERADING,
+}
+
+
+def load(name: str) -> Any:
+    """A file of golden data; its ICMP errors and frames are as they were on the wire."""
+    return json.loads((DATA / f"{name}.json").read_text())
+
+
+class Ipvsadm:
+    """Just enough of ipvsadm to bring a director where the golden commands bring one."""
+
+    def __init__(self, director: Director) -> None:
+        self.director = director
+        self.services: dict[ServiceKey, list[Destination]] = {}
+
+    def run(self, command: str) -> None:
+        action = command.split()[1]
+        if action == "-C":
+            self.services.clear()
+        elif match := re.search(rf"-(t|u|-sctp-service) {re.escape(str(VIP))}:(\d+)", command):
+            key = ServiceKey(_PROTOCOLS[match[1]], VIP, int(match[2]))
+            self._change(action, key, command)
+        desired = [Service(k, Settings("rr"), tuple(d)) for k, d in self.services.items()]
+        self.director.plane.apply(desired)
+
+    def _change(self, action: str, key: ServiceKey, command: str) -> None:
+        real = re.search(r"-r ([\d.]+):(\d+)", command)
+        if action == "-A":
+            self.services[key] = []
+        elif action == "-D":
+            del self.services[key]
+        elif real:
+            server = ServerKey(IPv4Address(real[1]), int(real[2]))
+            if action == "-a":
+                self.services[key].append(_destination(server, command))
+            else:
+                self.services[key] = [d for d in self.services[key] if d.key != server]
+
+
+def _destination(server: ServerKey, command: str) -> Destination:
+    method = next(m for word, m in _METHODS.items() if word in command.split())
+    kind = re.search(r"--tun-type (\w+)", command)
+    port = re.search(r"--tun-port (\d+)", command)
+    sums = re.search(r"--tun-(nocsum|csum|remcsum)", command)
+    tunnel = Tunnel(
+        TunnelType(kind[1] if kind else "ipip"),
+        int(port[1]) if port else 0,
+        TunnelChecksum(sums[1] if sums else "nocsum"),
+    )
+    return Destination(server, forwarding=method, tunnel=tunnel)
+
+
+def masked(frame: bytes) -> str:
+    """Without what is anyone's choice: the identification of a header that the director makes
+    and does not mark DF, GUE's source port, and the (right) checksums that follow from these."""
+    made, df, protocol = frame[26:30] == VIP.packed, frame[20] & 0x40, frame[23]
+    if (made and protocol == 1) or (protocol in (4, 17, 47) and frame[30:33] == b"\xc0\xa8\x01"):
+        if not df:
+            assert checksum(frame[14:34]) == 0
+            frame = frame[:18] + b"\0\0" + frame[20:24] + b"\0\0" + frame[26:]
+        if protocol == 17 and int.from_bytes(frame[36:38]) == GUE_PORT:
+            pseudo = frame[26:34] + b"\0\x11" + frame[38:40]
+            if not frame[20] & 0x20:
+                assert checksum(pseudo + frame[34:]) == 0
+            frame = frame[:34] + b"\0\0" + frame[36:40] + b"\0\0" + frame[42:]
+    return frame.hex()
+
+
+def states(director: Director) -> list[dict[str, Any]]:
+    """The connections, as far as golden data and we have the same to say."""
+    return [
+        {"c": str(f.client), "cp": f.client_port, "d": str(f.destination.address), "st": f.state}
+        for f in director.flows()
+    ]
