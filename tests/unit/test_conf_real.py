@@ -22,7 +22,7 @@ def config(name: str, config_id: str = "lb1", warnings: tuple[str, ...] = ()) ->
 
 def test_nat_web() -> None:
     ignored = ["notification_email", "notification_email_from", "smtp_server"]
-    ignored += ["smtp_connect_timeout", "enable_script_security", "script_user", "nat_mask"]
+    ignored += ["smtp_connect_timeout", "nat_mask"]
     got = config("nat-web", warnings=tuple(f"'{name}' is " for name in ignored))
     web, tls = got.virtual_services
     assert [str(server.key) for server in web.real_servers] == ["10.0.0.11:8080", "10.0.0.12:8080"]

@@ -8,6 +8,7 @@ import pytest
 from trimaran.conf import load
 from trimaran.daemon.encoding import decoder, encode
 from trimaran.model.check import TcpCheck
+from trimaran.model.script import Script, ScriptPolicy
 from trimaran.model.service import (
     FALLBACK,
     HASH_PORT,
@@ -270,7 +271,12 @@ def test_words_of_the_service_are_defaults_of_its_servers() -> None:
     assert whole.real_servers == (
         RealServer(key("10.0.1.1", 80), 0),
         RealServer(
-            key("10.0.1.2", 80), 5, upper_threshold=9, lower_threshold=3, inhibit_on_failure=True
+            key("10.0.1.2", 80),
+            5,
+            upper_threshold=9,
+            lower_threshold=3,
+            inhibit_on_failure=True,
+            alpha=True,
         ),
     )
 
@@ -304,3 +310,55 @@ def test_one_packet_is_for_udp() -> None:
     assert service("ops", warnings=1).one_packet is False
     assert service("ops\n protocol UDP", warnings=1).one_packet is True  # protocol is said twice
     assert service("persistence_engine sip").persistence_engine == "sip"
+
+
+def test_scripts() -> None:
+    text = """global_defs {
+          script_user nobody nogroup
+          enable_script_security
+          rs_init_notifies
+        }
+        virtual_server 10.0.0.1 80 {
+          protocol TCP
+          lvs_method DR
+          alpha
+          omega
+          quorum_up "/etc/up.sh 'a b' c" root
+          quorum_down /etc/down.sh daemon adm
+          real_server 10.0.1.1 80 {
+            notify_up "/etc/rs.sh \\"x y\\""
+            notify_down '/etc/rs.sh down'
+          }
+        }"""
+    result = load(text.encode(), "f")
+    assert result.diagnostics == ()
+    assert result.config is not None
+    assert result.config.scripts == ScriptPolicy("nobody", "nogroup", True, True)
+    (whole,) = services(text)
+    assert whole.omega
+    assert whole.quorum_up == Script(("/etc/up.sh", "a b", "c"), "root")
+    assert whole.quorum_down == Script(("/etc/down.sh",), "daemon", "adm")
+    (server,) = whole.real_servers
+    assert server.alpha
+    assert server.notify_up == Script(("/etc/rs.sh", "x y"))
+    assert server.notify_down == Script(("/etc/rs.sh", "down"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("quorum_up", "quorum_up needs a value; write 'quorum_up COMMAND [USER [GROUP]]'"),
+        ('quorum_up ""', "quorum_up needs a command; write its path"),
+        ("quorum_up \"/a 'b\"", "a quote within '/a 'b' is not closed; close it, or write a "
+         "backslash before it"),
+        ('quorum_up "/a', 'this quote is not closed; end it with " on its line'),
+        ("quorum_up /a b/c", "'b/c' is not a name of a user or group"),
+        ("quorum_up /a b c d", "'d' is more than quorum_up takes; "
+         "write 'quorum_up COMMAND [USER [GROUP]]'"),
+    ],
+)  # fmt: skip
+def test_wrong_scripts(line: str, message: str) -> None:
+    text = f"virtual_server 10.0.0.1 80 {{\nprotocol TCP\nlvs_method DR\n{line}\n"
+    text += "real_server 10.0.1.1 80 {\n}\n}"
+    (said,) = load(text.encode(), "f").diagnostics
+    assert str(said).partition("error: ")[2] == message

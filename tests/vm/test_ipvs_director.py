@@ -194,7 +194,8 @@ def test_a_director_from_start_to_end(daemon: Daemon) -> None:
     daemon.wait_for("died: killed by signal 9")
     wait_for("a new plane", lambda: pids(DIRECTOR, "daemon plane-ipvs") not in ([], [plane]))
     assert fetch() == "the real server\n"
-    time.sleep(3)
+    inside(DIRECTOR, f"ipvsadm -e -t {VIP}:80 -r {SERVER}:80 -g -w 1")
+    daemon.wait_for("now has weight 3", times=2)
     assert daemon.log.count("added") == before
 
     # A reload adds and removes; the note follows.

@@ -14,12 +14,23 @@ from trimaran.conf.schema import Setting
 from trimaran.conf.services import virtual_services
 from trimaran.conf.surroundings import NOTHING_AROUND, Surroundings
 from trimaran.conf.table import FILE
-from trimaran.conf.table.globals import GLOBAL_DEFS, ROUTER_ID
-from trimaran.conf.table.services import LVS_TIMEOUTS, VIRTUAL_SERVER, VIRTUAL_SERVER_GROUP
+from trimaran.conf.table.globals import (
+    ENABLE_SCRIPT_SECURITY,
+    GLOBAL_DEFS,
+    ROUTER_ID,
+    SCRIPT_USER,
+)
+from trimaran.conf.table.services import (
+    LVS_TIMEOUTS,
+    RS_INIT_NOTIFIES,
+    VIRTUAL_SERVER,
+    VIRTUAL_SERVER_GROUP,
+)
 from trimaran.conf.table.vrrp import VRRP_INSTANCE
 from trimaran.conf.tokens import Source, Word
 from trimaran.conf.tree import parse
 from trimaran.model.config import Config
+from trimaran.model.script import ScriptPolicy
 from trimaran.model.timeouts import NO_TIMEOUTS
 
 
@@ -90,4 +101,8 @@ def _config(
     if not file.all(VRRP_INSTANCE) and not file.all(VIRTUAL_SERVER):
         return None
     timeouts = global_defs.get(LVS_TIMEOUTS) or NO_TIMEOUTS
-    return Config(global_defs.get(ROUTER_ID), routers, services, timeouts)
+    user, group = global_defs.get(SCRIPT_USER) or (None, None)
+    scripts = ScriptPolicy(
+        user, group, global_defs[ENABLE_SCRIPT_SECURITY], global_defs[RS_INIT_NOTIFIES]
+    )
+    return Config(global_defs.get(ROUTER_ID), routers, services, timeouts, scripts)

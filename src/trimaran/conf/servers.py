@@ -49,6 +49,9 @@ def real_server(
         upper_threshold=block[table.UPPER_THRESHOLD],
         lower_threshold=_lower_threshold(block, report),
         inhibit_on_failure=nearest(table.INHIBIT_ON_FAILURE, block, service),
+        alpha=nearest(table.ALPHA, block, service),
+        notify_up=block.get(table.NOTIFY_UP),
+        notify_down=block.get(table.NOTIFY_DOWN),
     )
 
 

@@ -76,6 +76,9 @@ class _Reader:
                 quorum=self._quorum(real_servers),
                 sorry_server=sorry_server(block, place, real_servers, self._report),
                 group=group,
+                quorum_up=block.get(table.QUORUM_UP),
+                quorum_down=block.get(table.QUORUM_DOWN),
+                omega=block[table.OMEGA],
             )
 
     def _warn_of_defaults(self) -> None:

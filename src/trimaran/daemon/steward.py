@@ -9,7 +9,7 @@ import errno
 import logging
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -37,10 +37,12 @@ from trimaran.daemon.messages import (
     Unserved,
 )
 from trimaran.daemon.rundir import RunDirectory
+from trimaran.daemon.scripts import Scripts
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
+from trimaran.health import notices
 from trimaran.health.quorum import Quorums
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
@@ -63,6 +65,7 @@ _PATIENCE_SECONDS = 5.0
 _PLANE_SECONDS = 3.0
 _STOP_SPEAKER_SECONDS = 0.45
 _STOP_OTHERS_SECONDS = 0.35
+_LAST_SCRIPTS_SECONDS = 1.0
 _STOP_IPVS_SECONDS = 3.0
 """Thousands of services take their time to be removed."""
 
@@ -96,6 +99,8 @@ class Steward:
         self._changes: dict[int, asyncio.Future[changes.Outcome]] = {}
         self._fitness: dict[tuple[ServiceKey, ServerKey], bool] = {}
         self._quorums = Quorums()
+        self._quorate: Mapping[ServiceKey, bool] = {}
+        self._scripts = Scripts()
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
         # What a speaker said last before it died, and when (monotonic).
@@ -143,7 +148,11 @@ class Steward:
             systemd.notify("STOPPING=1")
             watchdog.cancel()
             server.close()
+            config = self._config
+            ending = notices.of_the_end(config.virtual_services, self._fitness, self._quorate)
+            self._scripts.run(ending, config.scripts)
             await self._stop_children()
+            await self._scripts.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
         log.info("stopped")
         hold_signals()  # one that comes now must not change the exit status
@@ -247,6 +256,14 @@ class Steward:
         }
         if known.items() <= self._fitness.items():
             return
+        policy = self._config.scripts
+        changes = notices.of_servers(
+            self._config.virtual_services,
+            self._fitness,
+            self._fitness | known,
+            first_results=policy.first_results,
+        )
+        self._scripts.run(changes, policy)
         self._fitness |= known
         if configured <= self._fitness.keys():
             self._settle()
@@ -306,11 +323,21 @@ class Steward:
     def _configure_plane(self) -> None:
         if not self._settled:
             return
-        quorate = self._quorums.settle(self._config.virtual_services, self._fitness)
-        services = desired_services(self._config, self._fitness, quorate)
+        self._settle_quorums()
+        services = desired_services(self._config, self._fitness, self._quorate)
         interfaces = client_interfaces(self._config)
         self._plane.send(ConfigurePlane(services, interfaces, self._config.timeouts))
         self._plane.send(HoldAddresses(self._hold_number, self._held))
+
+    def _settle_quorums(self) -> None:
+        """See which services have a quorum, and tell the log and their scripts of changes."""
+        services, before = self._config.virtual_services, self._quorate
+        self._quorate = self._quorums.settle(services, self._fitness)
+        for key, up in self._quorate.items():
+            if up != before.get(key, True):
+                log.warning("%s %s", key, "has its quorum again" if up else "has lost its quorum")
+        changes = notices.of_quorums(services, before, self._quorate)
+        self._scripts.run(changes, self._config.scripts)
 
     # Reload, stop, status
 

@@ -1,8 +1,9 @@
 """A whole configuration: what one `keepalived.conf` means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trimaran.model.router import VirtualRouter
+from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
 from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
 
@@ -18,3 +19,4 @@ class Config:
     virtual_routers: tuple[VirtualRouter, ...] = ()
     virtual_services: tuple[VirtualService, ...] = ()
     timeouts: Timeouts = NO_TIMEOUTS
+    scripts: ScriptPolicy = field(default=ScriptPolicy())

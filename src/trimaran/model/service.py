@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from trimaran.model.check import TcpCheck
 from trimaran.model.ip import IPAddress
+from trimaran.model.script import Script
 
 
 class Protocol(StrEnum):
@@ -129,6 +130,7 @@ class RealServer:
 
     Thresholds are numbers of connections: from the upper one on it gets no new ones until it
     has fewer than the lower; 0 is none. `inhibit_on_failure`: unfit, it stays with weight 0.
+    `alpha`: it counts as down, not as up, before its first check, for who is told of changes.
     """
 
     key: ServerKey
@@ -139,6 +141,9 @@ class RealServer:
     upper_threshold: int = 0
     lower_threshold: int = 0
     inhibit_on_failure: bool = False
+    alpha: bool = False
+    notify_up: Script | None = None
+    notify_down: Script | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +183,12 @@ class VirtualService:
     quorum: Quorum = Quorum()
     sorry_server: SorryServer | None = None
     group: str | None = None
+    quorum_up: Script | None = None
+    quorum_down: Script | None = None
+    omega: bool = False
+    """At the end of the daemon, tell that everything is down."""
+
+    @property
+    def name(self) -> str:
+        """What an operator calls it."""
+        return f"{self.key.protocol} group {self.group}" if self.group else str(self.key)

@@ -1,6 +1,7 @@
 """Keywords of `global_defs`: what holds for the whole director."""
 
 from trimaran.conf.schema import Block, Keyword
+from trimaran.conf.scripts import Account
 from trimaran.conf.table import checks, services, vrrp
 from trimaran.conf.values import Flag, Text
 
@@ -18,6 +19,17 @@ RELOAD_CHECK_CONFIG = Keyword(
     "Check the new configuration before a reload.",
     ignored="not needed, ignored: a reload never takes a file that has errors",
 )
+SCRIPT_USER = Keyword(
+    "script_user",
+    Account(),
+    "Whom scripts run as. Default: keepalived_script if there is such a user, else root.",
+)
+ENABLE_SCRIPT_SECURITY = Keyword(
+    "enable_script_security",
+    Flag(),
+    "Run no script as root that, or whose directories, others than root can write.",
+    default=False,
+)
 _IGNORED = (
     *_ignored(
         "Mail.",
@@ -26,11 +38,6 @@ _IGNORED = (
         *("smtp_server HOST [PORT]", "smtp_connect_timeout SECONDS", "smtp_helo_name NAME"),
         *("smtp_alert [on|off]", "smtp_alert_vrrp [on|off]", "smtp_alert_checker [on|off]"),
         *("no_email_faults ", "no_checker_emails [on|off]"),
-    ),
-    *_ignored(
-        "Scripts.",
-        "ignored: scripts are not supported yet, so none is run",
-        *("script_user USER [GROUP]", "enable_script_security "),
     ),
     *_ignored(
         "SNMP.",
@@ -102,7 +109,16 @@ GLOBAL_DEFS = Keyword(
     repeats=True,
     block=Block(
         "global_defs",
-        (ROUTER_ID, *vrrp.GLOBAL, *checks.GLOBAL, *services.GLOBAL, RELOAD_CHECK_CONFIG, *_IGNORED),
+        (
+            ROUTER_ID,
+            *vrrp.GLOBAL,
+            *checks.GLOBAL,
+            *services.GLOBAL,
+            SCRIPT_USER,
+            ENABLE_SCRIPT_SECURITY,
+            RELOAD_CHECK_CONFIG,
+            *_IGNORED,
+        ),
     ),
 )
 _RUN_DIRECTORY = "ignored: several daemons on a host need a --run-dir each"

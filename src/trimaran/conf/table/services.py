@@ -1,6 +1,7 @@
 """Keywords of virtual services: `virtual_server` and what stands in it, but for the checks."""
 
 from trimaran.conf.schema import Block, Entries, Keyword
+from trimaran.conf.scripts import Command
 from trimaran.conf.table.checks import CHECKS, TIMING
 from trimaran.conf.targets import (
     AddressAndPort,
@@ -65,9 +66,12 @@ INHIBIT_ON_FAILURE = Keyword(
 ALPHA = Keyword(
     "alpha",
     Boolean(),
-    "Servers start as down. Here they always do: one gets clients after its first success.",
+    "A server counts as down before its first check, so that its first success runs `notify_up`. "
+    "Here it never gets clients before that, with or without this.",
     default=False,
 )
+NOTIFY_UP = Keyword("notify_up", Command(), "Run when it comes up.")
+NOTIFY_DOWN = Keyword("notify_down", Command(), "Run when it goes down.")
 REAL_SERVER = Keyword(
     "real_server",
     AddressAndPort(),
@@ -83,6 +87,8 @@ REAL_SERVER = Keyword(
             LOWER_THRESHOLD,
             INHIBIT_ON_FAILURE,
             ALPHA,
+            NOTIFY_UP,
+            NOTIFY_DOWN,
             VIRTUALHOST,
             *TIMING,
             *CHECKS,
@@ -188,9 +194,13 @@ SORRY_SERVER_METHOD = Keyword(
 OMEGA = Keyword(
     "omega",
     Flag(),
-    "Run the scripts for down at the end; there are no such scripts yet.",
+    "At the end of the daemon, run `notify_down` and `quorum_down` for all that is up.",
     default=False,
 )
+QUORUM_UP = Keyword(
+    "quorum_up", Command(), "Run when the service comes up, the first time included."
+)
+QUORUM_DOWN = Keyword("quorum_down", Command(), "Run when the service goes down.")
 VIRTUAL_SERVER = Keyword(
     "virtual_server",
     ServiceTarget(),
@@ -215,6 +225,8 @@ VIRTUAL_SERVER = Keyword(
             OMEGA,
             QUORUM,
             HYSTERESIS,
+            QUORUM_UP,
+            QUORUM_DOWN,
             SORRY_SERVER,
             SORRY_SERVER_INHIBIT,
             SORRY_SERVER_METHOD,
@@ -245,7 +257,13 @@ LVS_FLUSH_ON_STOP = Keyword(
     Choice({"VS": True}),
     "Remove all services of this configuration at the end, as is always done here.",
 )
-GLOBAL = (LVS_TIMEOUTS, LVS_FLUSH_ON_STOP)
+RS_INIT_NOTIFIES = Keyword(
+    "rs_init_notifies",
+    Boolean(),
+    "Run `notify_up` or `notify_down` for a server's first result, too.",
+    default=False,
+)
+GLOBAL = (LVS_TIMEOUTS, LVS_FLUSH_ON_STOP, RS_INIT_NOTIFIES)
 """What `global_defs` says for all services."""
 
 TOP = (VIRTUAL_SERVER_GROUP, VIRTUAL_SERVER)

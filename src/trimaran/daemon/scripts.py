@@ -1,0 +1,144 @@
+"""Runs the scripts that are told of events: never two at once for one subject, in order.
+
+While one runs, only the last that was asked for waits: it tells the state there is then. Each
+runs in a process group of its own, without a shell, and is ended if it takes too long.
+"""
+
+import asyncio
+import logging
+import os
+import pwd
+import signal
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from shutil import which
+
+from trimaran.daemon.tasks import spawn
+from trimaran.health.notices import Notice
+from trimaran.model.script import Script, ScriptPolicy
+
+log = logging.getLogger("scripts")
+
+DEFAULT_USER = "keepalived_script"
+"""Whom scripts run as if the configuration does not say, where there is such an account."""
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LONGEST_SECONDS = 300.0
+_GRACE_SECONDS = 2.0
+
+
+class Scripts:
+    """The scripts of one daemon."""
+
+    def __init__(self, *, longest_seconds: float = _LONGEST_SECONDS) -> None:
+        self._longest = longest_seconds
+        self._waiting: dict[str, tuple[Script, ScriptPolicy]] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def run(self, notices: Iterable[Notice], policy: ScriptPolicy) -> None:
+        """Run scripts, each after what still runs for its subject."""
+        for subject, script in notices:
+            self._waiting[subject] = (script, policy)
+            if subject not in self._running:
+                self._running[subject] = spawn(self._work(subject), f"scripts: {subject}")
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for all that run or wait; those that take longer go on without us."""
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=seconds)
+
+    async def _work(self, subject: str) -> None:
+        while (next_one := self._waiting.pop(subject, None)) is not None:
+            script, policy = next_one
+            try:
+                await self._run(subject, script, policy)
+            except (OSError, LookupError, ValueError) as error:
+                log.error("%s: cannot run %s: %s", subject, script.command[0], error)
+        del self._running[subject]
+
+    async def _run(self, subject: str, script: Script, policy: ScriptPolicy) -> None:
+        user, group = _account(script, policy)
+        program = which(script.command[0], path=_PATH)
+        if program is None:
+            raise FileNotFoundError("there is no such program, or it is not executable")
+        if user.pw_uid == 0 and (weak := writable_by_others(Path(program))) is not None:
+            if policy.secure:
+                raise PermissionError(
+                    f"{weak} can be written by others than root, and it would run as root: take "
+                    "that right away, or name another script_user"
+                )
+            log.warning("%s can be written by others than root, but runs as root", weak)
+        root = os.geteuid() == 0  # who is not stays who he is
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *script.command[1:],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": _PATH, "HOME": user.pw_dir, "USER": user.pw_name},
+            start_new_session=True,
+            user=user.pw_uid if root else None,
+            group=group if root else None,
+            extra_groups=[] if root else None,
+        )
+        log.info("%s: runs %s (pid %d)", subject, " ".join(script.command), process.pid)
+        try:
+            status = await asyncio.wait_for(process.wait(), self._longest)
+        except TimeoutError:
+            await _end(process)
+            log.error("%s: %s took too long: ended", subject, program)
+            return
+        if status:
+            log.warning("%s: %s ended with status %d", subject, program, status)
+
+
+def writable_by_others(program: Path) -> Path | None:
+    """The first part of a path, as it is and as it resolves, that not only root can write."""
+    resolved = program.resolve()
+    for path in (*reversed(resolved.parents), resolved):
+        status = path.stat()
+        others = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+        by_group = status.st_mode & stat.S_IWGRP and status.st_gid != 0
+        if status.st_uid != 0 or others or by_group:
+            return path
+    return None
+
+
+def _account(script: Script, policy: ScriptPolicy) -> tuple[pwd.struct_passwd, int]:
+    """Whom a script runs as. Raises LookupError for an unknown account."""
+    name = script.user or policy.user
+    group = script.group if script.user else policy.group
+    if name is None:
+        with suppress(KeyError):
+            user = pwd.getpwnam(DEFAULT_USER)
+            return user, user.pw_gid
+        user = pwd.getpwuid(os.geteuid())
+        return user, user.pw_gid
+    try:
+        user = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
+    except KeyError:
+        raise LookupError(f"there is no user {name}") from None
+    if group is None:
+        return user, user.pw_gid
+    if group.isdecimal():
+        return user, int(group)
+    # Costly to import for what is seldom said.
+    import grp
+
+    try:
+        return user, grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise LookupError(f"there is no group {group}") from None
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a process and all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
