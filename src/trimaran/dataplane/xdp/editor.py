@@ -28,6 +28,7 @@ from trimaran.dataplane.steps import (
 from trimaran.dataplane.xdp import libbpf, methods
 from trimaran.dataplane.xdp.extents import Extents
 from trimaran.dataplane.xdp.layout import DestinationFlag
+from trimaran.dataplane.xdp.masquerade import MasqueradeIndex
 from trimaran.dataplane.xdp.tables import Records, Tables, pack_rotation, unpack_rotation
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
@@ -108,6 +109,7 @@ class Editor:
             len(tables.members),
             (unpack_rotation(int(tables.services["rotation"][s]))[:2] for s in self.services()),
         )
+        self._masqueraded = MasqueradeIndex(tables)
         self._repair_index()
 
     def _identity(self, destination: int) -> tuple[ServiceKey, ServerKey]:
@@ -154,6 +156,14 @@ class Editor:
             server.address
             for _, server in self._destinations
             if isinstance(server.address, IPv4Address)
+        }
+
+    def masqueraded(self) -> set[IPv4Address]:
+        """Addresses of the servers whose replies must come by here."""
+        flags = self._tables.destinations["flags"] & DestinationFlag.MASQUERADED
+        return {
+            IPv4Address(int(address))
+            for address in np.unique(self._tables.destinations["address"][flags != 0])
         }
 
     def left_out(self) -> Sequence[str]:
@@ -405,6 +415,8 @@ class Editor:
 
     def _set_method(self, number: int, destination: Destination) -> None:
         methods.write(self._tables, number, destination)
+        if destination.forwarding is Forwarding.MASQUERADING:
+            self._masqueraded.add(number)
         self._resolve(number)
 
     def _resolve(self, destination: int) -> None:
@@ -450,6 +462,7 @@ class Editor:
     def _free(self, destination: int) -> None:
         tables = self._tables
         del self._destinations[self._identity(destination)]
+        self._masqueraded.remove(destination)
         self._idle_since.pop(destination, None)
         service = int(tables.destinations["service"][destination])
         if service != _NO_SERVICE:
@@ -479,8 +492,4 @@ def _unsupported(service: Service) -> str | None:
         reason = "do persistence, one-packet scheduling or scheduler flags yet"
     if reason is not None:
         return f"{service.key}: left out: the XDP dataplane cannot {reason}"
-    for destination in service.destinations:
-        reason = methods.unsupported(destination)
-        if reason is not None:
-            return f"{service.key}: left out: server {destination.key}: the XDP dataplane {reason}"
     return None

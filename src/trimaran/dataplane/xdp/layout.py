@@ -19,6 +19,7 @@ SLOTS: Final = 4
 STATES: Final = 32
 HELD_BUCKETS: Final = 1024
 HELD_SLOTS: Final = 16
+FILTER_WORDS: Final = 2048
 INTERFACES: Final = 1024
 TICKS_PER_SECOND: Final = 16
 PHASE_LIVE: Final = 2
@@ -37,6 +38,7 @@ class DestinationFlag(IntFlag):
     RESOLVED = 2
     REACHABLE = 4
     LOCAL = 8
+    MASQUERADED = 16
     USED = 128
 
 
@@ -110,7 +112,8 @@ DESTINATION: Final = np.dtype(
         ("tunnel_port", ">u2"),
         ("tunnel", "u1"),
         ("tunnel_checksum", "u1"),
-        ("reserved2", "<u4", (2,)),
+        ("sibling", "<u4"),
+        ("reserved2", "<u4"),
     ]
 )
 
@@ -121,7 +124,9 @@ COUNTERS: Final = np.dtype(
         ("bytes", "<u8"),
         ("active", "<u8"),
         ("total", "<u8"),
-        ("reserved", "<u8", (3,)),
+        ("packets_out", "<u8"),
+        ("bytes_out", "<u8"),
+        ("reserved", "<u8"),
     ]
 )
 
@@ -134,6 +139,8 @@ INTERFACE: Final = np.dtype(
         ("mtu", "<u4"),
         ("verify_checksums", "<u4"),
         ("never_tx", "<u4"),
+        ("partial_checksums", "<u4"),
+        ("reserved", "<u4"),
     ]
 )
 
@@ -147,7 +154,10 @@ LIVE: Final = np.dtype(
         ("services", "<u4"),
         ("icmp_per_second", "<u4"),
         ("lifetime", "<u4", (STATES,)),
-        ("reserved", "<u8"),
+        ("masqueraded", "<u4"),
+        ("reserved", "<u4"),
+        ("unresolved_hop", "<u8"),
+        ("server_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
         ("held", "<u4", (HELD_BUCKETS, HELD_SLOTS)),
         ("interfaces", INTERFACE, (INTERFACES,)),

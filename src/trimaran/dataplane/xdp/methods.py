@@ -17,7 +17,7 @@ FORWARDINGS: Final = (
 _TUNNELS: Final = (TunnelType.IPIP, TunnelType.GUE, TunnelType.GRE)
 _CHECKSUMS: Final = (TunnelChecksum.NONE, TunnelChecksum.FULL, TunnelChecksum.REMOTE)
 _IP_HEADER: Final = 20
-_TUNNEL_WORD: Final = (DESTINATION.fields or {})["tunnel_port"][1] // 4
+_TUNNEL_WORD: Final = DESTINATION.fields["tunnel_port"][1] // 4  # type: ignore[index]
 
 
 def write(tables: Tables, number: int, destination: Destination) -> None:
@@ -55,10 +55,3 @@ def overhead(tables: Tables, number: int) -> int:
             TunnelType.GRE: 8 if tunnel.checksum is TunnelChecksum.FULL else 4,
         }[tunnel.type]
     )
-
-
-def unsupported(destination: Destination) -> str | None:
-    """Why packets cannot be forwarded so, if they cannot: what to say after "the dataplane"."""
-    if destination.forwarding is Forwarding.MASQUERADING:
-        return "cannot masquerade yet (IPVS can)"
-    return None
