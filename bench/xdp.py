@@ -41,8 +41,12 @@ DATA = bytes(10)  # to Ethernet's shortest frame, which is also xdpbench's
 ESTABLISHED = tcp(ACK, data=DATA)
 NEW_TCP = tcp(SYN, data=DATA)
 TUNNELLED = ServiceKey(Protocol.TCP, VIP, 81)
-METHODS = {HTTP: Forwarding.DIRECT_ROUTING, DNS: Forwarding.DIRECT_ROUTING} | {
-    TUNNELLED: Forwarding.TUNNEL
+MASQUERADED = ServiceKey(Protocol.TCP, VIP, 82)
+METHODS = {
+    HTTP: Forwarding.DIRECT_ROUTING,
+    DNS: Forwarding.DIRECT_ROUTING,
+    TUNNELLED: Forwarding.TUNNEL,
+    MASQUERADED: Forwarding.MASQUERADING,
 }
 
 
@@ -73,6 +77,12 @@ CASES = (
         tcp(ACK, data=DATA, to=TUNNELLED.port),
         1,
         first=tcp(SYN, data=DATA, to=TUNNELLED.port),
+    ),
+    Case(
+        "same, masqueraded",
+        tcp(ACK, data=DATA, to=MASQUERADED.port),
+        1,
+        first=tcp(SYN, data=DATA, to=MASQUERADED.port),
     ),
     # So many that the table fills to its capacity of 1M, and no further.
     Case("TCP new flows", NEW_TCP, 0, burst=30_000),

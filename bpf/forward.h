@@ -3,6 +3,7 @@
  * connection's method a tunnel, another address and port, or nothing more. */
 #pragma once
 #include "icmp.h"
+#include "nat.h"
 #include "schedulers.h"
 #include "tunnel.h"
 
@@ -20,6 +21,22 @@ static __always_inline int is_plain(const struct packet *p, const struct destina
 	return (d->flags & (DESTINATION_CONFIGURED | DESTINATION_REACHABLE | DESTINATION_LOCAL)) ==
 		       (DESTINATION_CONFIGURED | DESTINATION_REACHABLE) &&
 	       p->ip->ttl > 1 && p->length <= d->mtu && !p->fragment;
+}
+
+/* Several packets in one, which the way out splits again. */
+static __always_inline int is_merged(const struct packet *p)
+{
+	return p->mtu && p->length > p->mtu;
+}
+
+/* Merged packets are sent on by the interface that they came in by, but not by another: there
+ * the kernel refuses them (Linux 6.18, xdp_ok_fwd_dev). Only generic mode meets any. */
+static __always_inline int is_stuck(struct xdp_md *ctx, const struct packet *p, __u32 interface)
+{
+	if (!is_merged(p) || interface == ctx->ingress_ifindex)
+		return 0;
+	count_event(EVENT_MERGED);
+	return 1;
 }
 
 /* Out by an interface; the frame may have been moved. */
@@ -64,11 +81,10 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 		count_event(EVENT_UNRESOLVED);
 		return XDP_DROP;
 	}
+	if (is_stuck(ctx, &p, d->interface))
+		return XDP_DROP;
 	if (p.length > d->mtu) {
-		/* Longer than its own interface's MTU: several packets, merged by GRO; the way
-		 * out splits them again, but not in a tunnel. */
-		int merged = p.mtu && p.length > p.mtu;
-		int tunnelled = forwarding == FORWARD_TUNNELLED;
+		int merged = is_merged(&p), tunnelled = forwarding == FORWARD_TUNNELLED;
 
 		if (merged && tunnelled) {
 			count_event(EVENT_MERGED);
@@ -84,6 +100,9 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 	}
 	decrement_ttl(p.ip);
 	if (forwarding == FORWARD_TUNNELLED && !encapsulate(ctx, &p, d))
+		return XDP_DROP;
+	if (forwarding == FORWARD_MASQUERADED && 
+	    !translate(&p, is_unfinished(ctx, &p), 0, d->address, d->port))
 		return XDP_DROP;
 	return leave(ctx, d->interface, d->mac, d->source_mac);
 }

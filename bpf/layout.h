@@ -13,6 +13,7 @@
 #define SCTP_CHUNKS 16		/* types of SCTP chunks that mean something */
 #define HELD_BUCKETS 1024	/* of virtual addresses, by hash */
 #define HELD_SLOTS 16		/* one cache line */
+#define FILTER_WORDS 2048	/* of 32 bits, one bit for an address's hash */
 #define INTERFACES 1024		/* by ifindex modulo this */
 #define TICKS_PER_SECOND 16	/* unit of expiry stamps */
 #define EVENTS 16
@@ -119,6 +120,7 @@ enum tunnel_checksum { TUNNEL_CHECKSUM_NONE, TUNNEL_CHECKSUM_FULL, TUNNEL_CHECKS
 #define DESTINATION_RESOLVED 2		/* its MAC address is known: new connections may go there */
 #define DESTINATION_REACHABLE 4		/* its MAC address was once known */
 #define DESTINATION_LOCAL 8		/* the director itself */
+#define DESTINATION_MASQUERADED 16	/* replies of its connections are looked for */
 #define DESTINATION_USED 128		/* this record is taken (for user space) */
 
 struct destination {
@@ -140,7 +142,8 @@ struct destination {
 	__u16 tunnel_port;	/* these three are one store */
 	__u8 tunnel;
 	__u8 tunnel_checksum;
-	__u32 reserved2[2];
+	__u32 sibling;		/* 1 + the next one masqueraded that is the same server and port */
+	__u32 reserved2;
 };
 
 /* One CPU's share of a destination's counters; the sums over the CPUs count.
@@ -149,7 +152,9 @@ struct counters {
 	__u64 connections;
 	__u64 packets;
 	__u64 bytes;
-	__u64 reserved;
+	__u64 packets_out;
+	__u64 bytes_out;
+	__u64 reserved[3];
 };
 
 /* A destination's connections now, shared by all CPUs: bits 0-31 ActiveConn, 32-62 active and
@@ -173,7 +178,7 @@ enum event {
 	EVENT_ICMP_SENT,
 	EVENT_ICMP_SUPPRESSED,		/* by the rate limit */
 	EVENT_CONTENTION,		/* another CPU won every time: packet dropped */
-	EVENT_MERGED,			/* merged by GRO, too big for a tunnel: dropped */
+	EVENT_MERGED,			/* merged by GRO, and no way out that splits it: dropped */
 };
 
 struct events {
@@ -187,6 +192,8 @@ struct interface {
 	__u32 mtu;
 	__u32 verify_checksums;	/* senders may leave checksums to be filled in (veth) */
 	__u32 never_tx;		/* XDP_TX may get stuck: send by redirection (veth) */
+	__u32 partial_checksums;	/* packets may have checksums left to hardware (generic mode) */
+	__u32 reserved;
 };
 
 struct icmp_budget {
@@ -205,6 +212,10 @@ struct live {
 	__u32 icmp_per_second;
 	__u32 lifetime[STATES];		/* ticks that an entry lives after a packet */
 	__u64 takeover;			/* until when (ticks), 0: not: see adopts() */
+	__u32 masqueraded;		/* how many destinations are */
+	__u32 reserved;
+	__u64 unresolved_hop;		/* interface and address of one that a client was behind */
+	__u32 server_filter[FILTER_WORDS];	/* by hash: may be a masqueraded server's address */
 	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */
 	struct interface interfaces[INTERFACES];
 };

@@ -35,6 +35,14 @@ struct {
 	__type(value, __u32);
 } service_ids SEC(".maps");
 
+/* The first destination masqueraded to a server's address and port; see `sibling`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct service_key);
+	__type(value, __u32);
+} masqueraded SEC(".maps");
+
 /* A data section, not an array map: its address is a constant in the program, and a look-up
  * costs nothing. */
 struct live live SEC(".data.live");

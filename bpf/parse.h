@@ -57,6 +57,14 @@ static __always_inline int is_held(__u32 address)
 	return 0;
 }
 
+/* May the packet come from a server that is masqueraded? */
+static __always_inline int may_be_servers(__u32 address)
+{
+	__u32 bit = address * 0x9E3779B1u >> 16;
+
+	return live.server_filter[bit >> 5] >> (bit & 31) & 1;
+}
+
 static __always_inline struct interface *ingress(struct xdp_md *ctx)
 {
 	return &live.interfaces[ctx->ingress_ifindex % INTERFACES];

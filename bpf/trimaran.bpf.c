@@ -2,6 +2,7 @@
 /* trimaran's XDP program: a packet of a known connection takes the short way through
  * trimaran(), everything else goes through balance(); user space runs sweep() once a second. */
 #include "enter.h"
+#include "reply.h"
 #include "states.h"
 
 static __always_inline void count_packet(struct counters *c, const struct packet *p)
@@ -225,7 +226,11 @@ int trimaran(struct xdp_md *ctx)
 	struct packet p;
 	__u64 control;
 
-	if (!parse(ctx, &p) || !find_neighbourhood(&p, &n))
+	if (!parse_frame(ctx, &p))
+		return XDP_PASS;
+	if (!is_held(p.ip->daddr))
+		return live.masqueraded && may_be_servers(p.ip->saddr) ? reply(ctx) : XDP_PASS;
+	if (!is_for_us(ctx, &p) || parse_packet(&p) != OF_A_FLOW || !find_neighbourhood(&p, &n))
 		return XDP_PASS;
 
 	__u32 now = now_in_ticks();
@@ -250,6 +255,13 @@ int trimaran(struct xdp_md *ctx)
 			break;
 		decrement_ttl(p.ip);
 		if (!push_outer(ctx, &p, d, 0, IPPROTO_IPIP))
+			return XDP_DROP;
+		return leave(ctx, d->interface, d->mac, d->source_mac);
+	case FORWARD_MASQUERADED:
+		if (ingress(ctx)->partial_checksums)
+			break;
+		decrement_ttl(p.ip);
+		if (!translate(&p, 0, 0, d->address, d->port))
 			return XDP_DROP;
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	case FORWARD_DIRECTLY:

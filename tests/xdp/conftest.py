@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from frames import Director
+from own_network import own_network
 
 from trimaran.dataplane.base import Timeouts
 from trimaran.dataplane.xdp.layout import Capacity
@@ -31,13 +32,31 @@ def loaded() -> Iterator[Loaded]:
     XdpDataplane(loaded).close(remove=True)
 
 
-@pytest.fixture
-def director(loaded: Loaded) -> Director:
-    """A director with empty tables (loading the program anew for each test takes too long)."""
+def empty(loaded: Loaded) -> XdpDataplane:
+    """An owner of the tables with nothing in them."""
     tables = loaded.tables
     XdpDataplane(loaded).apply([])
     for name in ("flows", "destinations", "counters", "loads", "ledger"):
         getattr(tables, name)[...] = 0
     tables.events["count"] = 0
     set_lifetimes(tables, Timeouts())
-    return Director(XdpDataplane(loaded))
+    return XdpDataplane(loaded)
+
+
+@pytest.fixture
+def director(loaded: Loaded) -> Director:
+    """A director with empty tables (loading the program anew for each test takes too long)."""
+    return Director(empty(loaded))
+
+
+@pytest.fixture(scope="module")
+def interface(loaded: Loaded) -> Iterator[int]:
+    """The one interface of a namespace with routes, which the tests of the module are in."""
+    with own_network(loaded.programs.main) as interface:
+        yield interface
+
+
+@pytest.fixture
+def gateway(loaded: Loaded, interface: int) -> Director:
+    """A director that routes, as it must for masqueraded servers."""
+    return Director(empty(loaded), interface)

@@ -10,11 +10,18 @@ import sys
 import time
 from ipaddress import IPv4Address
 
-from trimaran.dataplane.base import Destination, Service, Settings
+from trimaran.dataplane.base import (
+    Destination,
+    Service,
+    Settings,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
+)
 from trimaran.dataplane.xdp.attach import read_link
 from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.plane import XdpDataplane
-from trimaran.model.service import Protocol, ServerKey, ServiceKey
+from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 
 def main() -> None:
@@ -25,18 +32,28 @@ def main() -> None:
 
     plane = XdpDataplane.open(flows=1 << 12, log=say)
     vip = IPv4Address(setting["vip"])
-    link = read_link(setting["interface"])
+    link = read_link(setting.get("more_interfaces", [setting["interface"]])[0])
+    source = IPv4Address(setting.get("source", "0.0.0.0"))
     servers = {IPv4Address(address): mac for address, mac in setting["servers"].items()}
     for address, mac in servers.items():
-        way = Neighbour(bytes.fromhex(mac.replace(":", "")), link.mac, link.index, link.mtu)
+        way = Neighbour(bytes.fromhex(mac.replace(":", "")), link.mac, link.index, link.mtu, source)
         plane.set_neighbour(address, way)
     key = ServiceKey(Protocol.TCP, vip, 80)
-    destinations = tuple(Destination(ServerKey(address, 80)) for address in servers)
+    forwarding = Forwarding(setting.get("forwarding", "Route"))
+    tunnel = Tunnel(
+        TunnelType(setting.get("tunnel", "ipip")), 6080, TunnelChecksum(setting.get("sum", "csum"))
+    )
+    port = setting.get("port", 80)
+    destinations = tuple(
+        Destination(ServerKey(address, port), forwarding=forwarding, tunnel=tunnel)
+        for address in servers
+    )
     for line in plane.apply([Service(key, Settings("rr"), destinations)]):
         say(line)
     plane.set_held([vip])
-    attachment = plane.attach(setting["interface"])
-    say(f"attached {attachment.mode}: {attachment.reason}")
+    for interface in (setting["interface"], *setting.get("more_interfaces", ())):
+        attachment = plane.attach(interface)
+        say(f"attached {attachment.mode}: {attachment.reason}")
     say("set up")
     wait = selectors.DefaultSelector()
     wait.register(sys.stdin, selectors.EVENT_READ)

@@ -30,7 +30,7 @@ VIP = ipaddress.IPv4Address("192.168.1.10")
 HTTP = ServiceKey(Protocol.TCP, VIP, 80)
 DNS = ServiceKey(Protocol.UDP, VIP, 53)
 LOOPBACK = 1
-"""The interface that test runs come in by."""
+"""The interface that test runs come in by, unless there is another."""
 
 
 def server(last: int, port: int = 80) -> ServerKey:
@@ -100,6 +100,7 @@ class Director:
     """A dataplane with `servers` 192.168.1.101 and up, all resolved, and the VIP held."""
 
     plane: XdpDataplane
+    interface: int = LOOPBACK
     now: int = field(default_factory=time.monotonic_ns)
 
     def __post_init__(self) -> None:
@@ -108,7 +109,8 @@ class Director:
         for last in range(101, 110):
             self.resolve(last)
 
-    def resolve(self, last: int, *, ifindex: int = LOOPBACK, mtu: int = 1500) -> None:
+    def resolve(self, last: int, *, ifindex: int | None = None, mtu: int = 1500) -> None:
+        ifindex = self.interface if ifindex is None else ifindex
         way = Neighbour(server_mac(last), DIRECTOR_MAC, ifindex, mtu, DIRECTOR)
         self.plane.set_neighbour(server(last).address, way)
 
@@ -134,7 +136,10 @@ class Director:
         self.plane.apply([Service(key, Settings("rr"), destinations)])
 
     def send(self, frame: bytes) -> tuple[int, bytes]:
-        result = libbpf.run(self.plane.program, data=frame)
+        context = b""
+        if self.interface != LOOPBACK:
+            context = struct.pack("6I", 0, len(frame), 0, self.interface, 0, 0)
+        result = libbpf.run(self.plane.program, data=frame, context=context)
         return result.value, result.data
 
     def chosen(self, frame: bytes) -> int:

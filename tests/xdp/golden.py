@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from frames import VIP, Director, checksum
+from frames import DIRECTOR, VIP, Director, checksum, ethernet, server_mac
 
 from trimaran.dataplane.base import (
     Destination,
@@ -77,10 +77,18 @@ def _destination(server: ServerKey, command: str) -> Destination:
     return Destination(server, forwarding=method, tunnel=tunnel)
 
 
+def received(packet: bytes) -> bytes:
+    """The frame that it came in: a server's have its MAC address, others the gateway's."""
+    frame = ethernet(packet)
+    if packet[12:15] == bytes([192, 168, 1]):
+        frame = frame[:6] + server_mac(packet[15]) + frame[12:]
+    return frame
+
+
 def masked(frame: bytes) -> str:
     """Without what is anyone's choice: the identification of a header that the director makes
     and does not mark DF, GUE's source port, and the (right) checksums that follow from these."""
-    made, df, protocol = frame[26:30] == VIP.packed, frame[20] & 0x40, frame[23]
+    made, df, protocol = frame[26:30] in (VIP.packed, DIRECTOR.packed), frame[20] & 0x40, frame[23]
     if (made and protocol == 1) or (protocol in (4, 17, 47) and frame[30:33] == b"\xc0\xa8\x01"):
         if not df:
             assert checksum(frame[14:34]) == 0

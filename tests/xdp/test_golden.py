@@ -1,8 +1,8 @@
 """Packets in, frames out, byte for byte as kernel IPVS did (shared golden data)."""
 
 import pytest
-from frames import DROP, PASS, TX, Director, ethernet
-from golden import Ipvsadm, load, masked, states
+from frames import DROP, PASS, TX, Director
+from golden import Ipvsadm, load, masked, received, states
 
 FRAGMENTED = "no DF 1200"
 """Kernel IPVS fragments the outer packet; XDP cannot, and tells the sender instead."""
@@ -18,10 +18,11 @@ FRAGMENTED = "no DF 1200"
         "tun4-gre-nocsum",
         "tun4-gue-csum",
         "tun4-gue-remcsum",
+        "nat4-tcp",
     ],
 )
-def test_golden(director: Director, name: str) -> None:
-    golden = load(name)
+def test_golden(gateway: Director, name: str) -> None:
+    director, golden = gateway, load(name)
     ipvsadm = Ipvsadm(director)
     director.resolve(104, mtu=1000)
     for command in golden["config"]:
@@ -33,7 +34,7 @@ def test_golden(director: Director, name: str) -> None:
             continue  # not there
         for command in step["before"]:
             ipvsadm.run(command)
-        sent = ethernet(bytes.fromhex(step["inject"][0]))
+        sent = received(bytes.fromhex(step["inject"][0]))
         verdict, out = director.send(sent)
         emitted = [masked(bytes.fromhex(frame)) for frame in step["emitted"]]
         if step["note"] == FRAGMENTED:

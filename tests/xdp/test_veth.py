@@ -6,17 +6,15 @@ off or GRO on: it must work all the same.
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from veth_hosts import PREFIX, Hosts, said_until, sh
 
-PREFIX = f"tp-{os.getpid()}-"
 VIP = "192.168.1.10"
 HOSTS = {"client": 11, "lb": 101, "web1": 201, "web2": 202}
 HERE = Path(__file__).parent
@@ -42,32 +40,8 @@ input()
 """
 
 
-def sh(command: str, host: str | None = None) -> str:
-    words = command.split()
-    if host is not None:
-        words = ["ip", "netns", "exec", PREFIX + host, *words]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-    return done.stdout.strip()
-
-
-@dataclass
-class Network:
+class Network(Hosts):
     """The hosts, and the director's process."""
-
-    stack: contextlib.ExitStack
-
-    def start(self, host: str, *command: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            ["ip", "netns", "exec", PREFIX + host, *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.stack.enter_context(process)  # closes its pipes
-        self.stack.callback(process.kill)
-        return process
 
     def start_director(self) -> tuple["subprocess.Popen[str]", list[str]]:
         setting = {
@@ -86,24 +60,10 @@ class Network:
         return sh(f"curl -s --max-time {limit} http://{VIP}/", "client")
 
 
-def said_until(process: "subprocess.Popen[str]", word: str) -> list[str]:
-    """What the director said, up to a line with this word."""
-    assert process.stdout is not None
-    lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line.strip())
-        if word in line:
-            return lines
-    raise AssertionError("\n".join(lines))
-
-
 @pytest.fixture
 def network() -> Iterator[Network]:
     with contextlib.ExitStack() as stack:
-        names = ["bridge", *HOSTS]
-        for name in names:
-            sh(f"ip netns add {PREFIX}{name}")
-            stack.callback(sh, f"ip netns del {PREFIX}{name}")
+        Network(stack).add("bridge", *HOSTS)
         sh("ip link add br0 type bridge", "bridge")
         sh("ip link set br0 up", "bridge")
         for name, last in HOSTS.items():
@@ -111,7 +71,6 @@ def network() -> Iterator[Network]:
             sh(f"ip link set {name} master br0 up", "bridge")
             sh(f"ip addr add 192.168.1.{last}/24 dev eth1", name)
             sh("ip link set eth1 up", name)
-            sh("ip link set lo up", name)
         sh(f"ip addr add {VIP}/24 dev eth1", "lb")
         inner = Network(stack.enter_context(contextlib.ExitStack()))
         for name in ("web1", "web2"):

@@ -1,7 +1,7 @@
 """The MAC addresses that packets to real servers need, kept fresh by the kernel."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from ipaddress import IPv4Address
 
@@ -26,6 +26,7 @@ class NextHops:
         self._dataplane = dataplane
         self._routes: dict[IPv4Address, Route] = {}
         self._macs: dict[Hop, bytes] = {}
+        self._towards_clients: set[Hop] = set()
 
     def unresolved(self) -> bool:
         """Whether the MAC address of some real server is not known."""
@@ -63,9 +64,19 @@ class NextHops:
                 way = Neighbour(hop.mac, source_mac, route.ifindex, route.mtu, route.source)
                 self._dataplane.set_neighbour(address, way)
 
+    def interfaces(self, addresses: Collection[IPv4Address]) -> set[int]:
+        """By which these real servers are reached, as far as it is known."""
+        routes = (self._routes.get(address) for address in addresses)
+        return {route.ifindex for route in routes if route is not None and not route.local}
+
+    async def resolve_hop(self, ifindex: int, address: IPv4Address) -> None:
+        """Have the kernel keep the MAC of a next hop towards clients. Raises NetError."""
+        await neighbours.resolve(self._netlink, ifindex, address)
+        self._towards_clients.add((ifindex, address))
+
     async def release(self) -> None:
         """Leave the neighbours to the kernel's usual ageing again."""
-        for route in self._routes.values():
-            if not route.local:
-                with suppress(NetError):
-                    await neighbours.release(self._netlink, route.ifindex, route.next_hop)
+        hops = {(r.ifindex, r.next_hop) for r in self._routes.values() if not r.local}
+        for hop in hops | self._towards_clients:
+            with suppress(NetError):
+                await neighbours.release(self._netlink, *hop)

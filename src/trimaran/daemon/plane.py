@@ -141,7 +141,8 @@ class Plane:
         self._dataplane.set_held((local | announced) & self._service_addresses)
 
     def _attach(self) -> None:
-        """Attach where clients come in: the interfaces named, and those that carry a VIP."""
+        """Attach where clients come in, the interfaces named and those that carry a VIP, and
+        where masqueraded servers answer."""
         wanted = {
             link.name
             for link in self._links.values()
@@ -149,6 +150,8 @@ class Plane:
         }
         if self._service_addresses:
             wanted |= set(self._interfaces)
+        answering = self._next_hops.interfaces(self._dataplane.masqueraded())
+        wanted |= {link.name for link in self._links.values() if link.index in answering}
         wanted.discard("lo")
         self._trouble = {name: why for name, why in self._trouble.items() if name in wanted}
         attached = self._dataplane.attachments()
@@ -209,6 +212,10 @@ class Plane:
             polls += 1
             for line in self._dataplane.poll(time.monotonic_ns()):
                 log.warning("%s", line)
+            hop = self._dataplane.unresolved_hop()
+            if hop is not None:
+                with suppress(NetError):
+                    await self._next_hops.resolve_hop(*hop)
             if self._configured:
                 # Again each time: somebody may have taken the program off.
                 self._attach()

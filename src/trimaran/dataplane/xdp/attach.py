@@ -211,6 +211,7 @@ def describe(link: Link, mode: str, tables: Tables) -> None:
     """
     record = tables.live["interfaces"][link.index % INTERFACES]
     record["verify_checksums"] = record["never_tx"] = link.driver == "veth" and mode == NATIVE
+    record["partial_checksums"] = mode == GENERIC
     if record["index"] not in {0, link.index}:
         # Two attached interfaces, 1024 apart: rather accept every frame than refuse one's.
         record["mac"] = record["mtu"] = 0

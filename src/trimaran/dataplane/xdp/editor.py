@@ -36,6 +36,7 @@ from trimaran.dataplane.xdp.admission import admit
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
 from trimaran.dataplane.xdp.lists import HASHING, Lists
+from trimaran.dataplane.xdp.masquerade import MasqueradeIndex
 from trimaran.dataplane.xdp.tables import Records, Tables
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
@@ -130,6 +131,7 @@ class Editor:
             self._destinations[self._identity(destination)] = destination
             self._recall_way(destination)
         self._lists = Lists(tables, self.services())
+        self._masqueraded = MasqueradeIndex(tables)
         self._repair_index()
 
     def _identity(self, destination: int) -> tuple[ServiceKey, ServerKey]:
@@ -180,6 +182,14 @@ class Editor:
             server.address
             for _, server in self._destinations
             if isinstance(server.address, IPv4Address)
+        }
+
+    def masqueraded(self) -> set[IPv4Address]:
+        """Addresses of the servers whose replies must come by here."""
+        flags = self._tables.destinations["flags"] & DestinationFlag.MASQUERADED
+        return {
+            IPv4Address(int(address))
+            for address in np.unique(self._tables.destinations["address"][flags != 0])
         }
 
     def left_out(self) -> Sequence[str]:
@@ -462,6 +472,8 @@ class Editor:
 
     def _set_method(self, number: int, destination: Destination) -> None:
         methods.write(self._tables, number, destination)
+        if destination.forwarding is Forwarding.MASQUERADING:
+            self._masqueraded.add(number)
         self._resolve(number)
 
     def _resolve(self, destination: int) -> None:
@@ -507,6 +519,7 @@ class Editor:
     def _free(self, destination: int) -> None:
         tables = self._tables
         del self._destinations[self._identity(destination)]
+        self._masqueraded.remove(destination)
         self._idle_since.pop(destination, None)
         service = int(tables.destinations["service"][destination])
         if service != _NO_SERVICE:

@@ -19,6 +19,7 @@ SLOTS: Final = 4
 STATES: Final = 32
 HELD_BUCKETS: Final = 1024
 HELD_SLOTS: Final = 16
+FILTER_WORDS: Final = 2048
 INTERFACES: Final = 1024
 TICKS_PER_SECOND: Final = 16
 PHASE_LIVE: Final = 2
@@ -40,6 +41,7 @@ class DestinationFlag(IntFlag):
     RESOLVED = 2
     REACHABLE = 4
     LOCAL = 8
+    MASQUERADED = 16
     USED = 128
 
 
@@ -140,7 +142,8 @@ DESTINATION: Final = np.dtype(
         ("tunnel_port", ">u2"),
         ("tunnel", "u1"),
         ("tunnel_checksum", "u1"),
-        ("reserved2", "<u4", (2,)),
+        ("sibling", "<u4"),
+        ("reserved2", "<u4"),
     ]
 )
 
@@ -149,7 +152,9 @@ COUNTERS: Final = np.dtype(
         ("connections", "<u8"),
         ("packets", "<u8"),
         ("bytes", "<u8"),
-        ("reserved", "<u8"),
+        ("packets_out", "<u8"),
+        ("bytes_out", "<u8"),
+        ("reserved", "<u8", (3,)),
     ]
 )
 
@@ -164,6 +169,8 @@ INTERFACE: Final = np.dtype(
         ("mtu", "<u4"),
         ("verify_checksums", "<u4"),
         ("never_tx", "<u4"),
+        ("partial_checksums", "<u4"),
+        ("reserved", "<u4"),
     ]
 )
 
@@ -178,6 +185,10 @@ LIVE: Final = np.dtype(
         ("icmp_per_second", "<u4"),
         ("lifetime", "<u4", (STATES,)),
         ("takeover", "<u8"),
+        ("masqueraded", "<u4"),
+        ("reserved", "<u4"),
+        ("unresolved_hop", "<u8"),
+        ("server_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
         ("held", "<u4", (HELD_BUCKETS, HELD_SLOTS)),
         ("interfaces", INTERFACE, (INTERFACES,)),

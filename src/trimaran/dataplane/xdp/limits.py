@@ -3,7 +3,7 @@
 from typing import Final
 
 from trimaran.dataplane.base import Destination, Service
-from trimaran.model.service import Forwarding, Protocol
+from trimaran.model.service import Protocol
 
 SCHEDULERS: Final = (
     *("rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"),
@@ -40,8 +40,6 @@ def _of_service(service: Service) -> str | None:
 
 
 def _of_destination(destination: Destination) -> str | None:
-    if destination.forwarding is Forwarding.MASQUERADING:
-        return "masquerade yet (IPVS can)"
     if destination.key.address.version == 6:
         return "serve IPv6 yet"
     return None

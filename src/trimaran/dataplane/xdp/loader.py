@@ -21,7 +21,14 @@ from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import layout, libbpf
-from trimaran.dataplane.xdp.tables import BUDGETS, LIVE_MAP, MAPS, SERVICE_IDS, Tables
+from trimaran.dataplane.xdp.tables import (
+    BUDGETS,
+    LIVE_MAP,
+    MAPS,
+    MASQUERADED,
+    SERVICE_IDS,
+    Tables,
+)
 
 OBJECT: Final = Path(__file__).with_name("trimaran.bpf.o")
 PROGRAM_NAME: Final = "trimaran"
@@ -157,6 +164,7 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         "newcomers": layout.NEWCOMERS,
         "ledger": capacity.destinations + capacity.services + 1,
         SERVICE_IDS: capacity.services,
+        MASQUERADED: capacity.destinations,
         BUDGETS: cpus,
     }.items():
         source.set_max_entries(name, entries)

@@ -1,6 +1,7 @@
 """The XDP dataplane, as the daemon drives it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from ipaddress import IPv4Address
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class XdpDataplane(XdpOperator):
         self._missing_checksums = self.events()[Event.CHECKSUM_OFFLOADED]
         self._told = Told(loaded.tables)
         self._sweep()  # which also sets the clock that everything here reads
+        self._merged = self.events()[Event.MERGED]
+        self._merging = False
 
     @classmethod
     def open(  # type: ignore[override]
@@ -102,12 +105,41 @@ class XdpDataplane(XdpOperator):
         program = self._loaded.programs.enter
         return enter(self._loaded.tables, program, records, self._editor.destinations())
 
+    def masqueraded(self) -> set[IPv4Address]:
+        """Servers behind masquerading: where they are reached by, the program must be, too."""
+        return self._editor.masqueraded()
+
+    def unresolved_hop(self) -> tuple[int, IPv4Address] | None:
+        """Interface and address of a next hop that a reply found no MAC address of, lately."""
+        word = int(self.tables.live["unresolved_hop"])
+        if not word:
+            return None
+        self.tables.live["unresolved_hop"] = 0
+        return word >> 32, IPv4Address((word & 0xFFFFFFFF).to_bytes(4, "little"))
+
     def poll(self, now_ns: int) -> Sequence[str]:
         """To be called every second: expiry, rates, trash, interfaces; lines for the log."""
         self._sweep()
         self._editor.empty_trash(now_ns)
         self._estimators.poll(now_ns)
-        return [*self._refresh_interfaces(), *self._fall_back_if_needed()]
+        return [
+            *self._refresh_interfaces(),
+            *self._fall_back_if_needed(),
+            *self._complain_of_merging(),
+        ]
+
+    def _complain_of_merging(self) -> list[str]:
+        """Once for each time that it begins."""
+        before, self._merged = self._merged, self.events()[Event.MERGED]
+        if self._merged == before or self._merging:
+            self._merging = self._merged != before
+            return []
+        self._merging = True
+        names = ", ".join(n for n, a in self._attachments.items() if a.mode == attach.GENERIC)
+        return [
+            f"interface {names}: packets that GRO merged are dropped: in generic mode they cannot "
+            "leave by another interface or in a tunnel (ethtool -K DEV gro off)"
+        ]
 
     def _sweep(self) -> int:
         """Clears expired entries; how many."""

@@ -26,8 +26,9 @@ _MAPPED: Final = {
 }
 LIVE_MAP: Final = ".data.live"
 SERVICE_IDS: Final = "service_ids"
+MASQUERADED: Final = "masqueraded"
 BUDGETS: Final = "icmp_budgets"
-MAPS: Final = (*_MAPPED, LIVE_MAP, SERVICE_IDS, BUDGETS)
+MAPS: Final = (*_MAPPED, LIVE_MAP, SERVICE_IDS, MASQUERADED, BUDGETS)
 
 
 class Tables:
@@ -51,6 +52,7 @@ class Tables:
         self.counters = mapped["counters"].reshape(-1, len(self.destinations))
         self.live = self._map(LIVE_MAP, layout.LIVE)[0]
         self.service_ids = descriptors[SERVICE_IDS]
+        self.masqueraded = descriptors[MASQUERADED]
 
     def _map(self, name: str, kind: np.dtype[Any]) -> Records:
         info = libbpf.map_info(self._descriptors[name])
@@ -79,7 +81,8 @@ class Tables:
     def counted(self) -> NDArray[np.int64]:
         """Connections, packets in and out, bytes in and out of every destination."""
         sums = np.zeros((len(self.destinations), 5), dtype=np.int64)
-        for column, name in ((0, "connections"), (1, "packets"), (3, "bytes")):
+        names = ("connections", "packets", "packets_out", "bytes", "bytes_out")
+        for column, name in enumerate(names):
             sums[:, column] = self.counters[name].sum(axis=0, dtype=np.uint64)
         return sums
 

@@ -1,0 +1,58 @@
+"""A network namespace like the golden bench's, for what the program asks the kernel: routes."""
+
+import ctypes
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from frames import DIRECTOR, DIRECTOR_MAC, GATEWAY_MAC, VIP, server, server_mac
+
+from trimaran.dataplane.xdp import libbpf
+
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+GATEWAY = "192.168.1.254"
+INTERFACE = "eth1"
+
+
+def sh(command: str) -> None:
+    subprocess.run(command.split(), check=True)
+
+
+def mac_text(mac: bytes) -> str:
+    return mac.hex(":")
+
+
+@contextmanager
+def own_network(program: int) -> Iterator[int]:
+    """This thread is alone in a namespace, with the director's interface and its neighbours.
+
+    `program` (a descriptor) is put on the interface, for test runs take only such. The number of
+    the interface comes back.
+    """
+    outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    if _libc.unshare(_CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare")
+    try:
+        sh("ip link set lo up")
+        sh(f"ip link add {INTERFACE} address {mac_text(DIRECTOR_MAC)} type veth peer name wire")
+        sh("ip link set wire up")
+        sh(f"ip address add {DIRECTOR}/24 dev {INTERFACE}")
+        sh(f"ip address add {VIP}/24 dev {INTERFACE}")
+        sh(f"ip link set {INTERFACE} up")
+        sh("sysctl -qw net.ipv4.ip_forward=1")
+        neighbours = {GATEWAY: GATEWAY_MAC} | {
+            str(server(last).address): server_mac(last) for last in range(101, 110)
+        }
+        for address, mac in neighbours.items():
+            sh(f"ip neigh add {address} lladdr {mac_text(mac)} dev {INTERFACE}")
+        sh(f"ip route add default via {GATEWAY}")
+        index = socket.if_nametoindex(INTERFACE)
+        libbpf.xdp_attach(index, program, libbpf.XDP_FLAGS_DRV_MODE)
+        yield index
+    finally:
+        _libc.setns(outside, _CLONE_NEWNET)
+        os.close(outside)
