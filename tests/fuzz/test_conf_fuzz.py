@@ -131,3 +131,77 @@ def test_what_is_written_is_what_is_read(
 def test_deep_nesting_is_no_deep_recursion() -> None:
     judged(b"a {\n" * 50_000)
     judged(b"vrrp_instance a {\n" + b"b {\n" * 50_000 + b"}\n" * 50_001)
+
+
+OF_SERVICES = [
+    "lvs_sched mh",
+    "lb_algo sh\nsh-port",
+    "lvs_method DR",
+    "lb_kind NAT",
+    "protocol TCP",
+]
+OF_SERVICES += ["lvs_method TUN type gue port 7 csum", "persistence_timeout", "weight 7", "ops"]
+OF_SERVICES += [
+    "persistence_timeout 9",
+    "quorum 3",
+    "hysteresis 2",
+    "sorry_server 10.9.9.9",
+    "alpha",
+]
+OF_SERVICES += ["sorry_server_inhibit", "omega", "inhibit_on_failure", "ip_family inet", "retry 3"]
+OF_SERVICES += [
+    "quorum_up \"/a 'b c'\" u",
+    "delay_loop 0.5",
+    "warmup 1",
+    "virtualhost h",
+    "mh-port",
+]
+OF_SERVERS = ["weight 0", "weight 9", "uthreshold 5", "inhibit_on_failure no", "alpha", "retry 2"]
+OF_SERVERS += [
+    "notify_up '/a \"b\" \\#'",
+    "notify_down /c",
+    "lvs_method NAT",
+    "TCP_CHECK",
+    "warmup 0",
+]
+OF_SERVERS += ["TCP_CHECK {\nconnect_port 1\nretry 0\nbindto 10.0.0.9\n}", "connect_timeout 4"]
+OF_ROUTERS = [
+    "state MASTER",
+    "state BACKUP",
+    "priority 7",
+    "priority 255",
+    "nopreempt",
+    "version 3",
+]
+OF_ROUTERS += ["advert_int 2", "garp_master_delay 1", "track_interface {\ne2 weight -5\ne3\n}"]
+OF_GLOBALS = ['router_id "a #b"', "vrrp_version 3", "vrrp_garp_master_repeat 2", "script_user u"]
+OF_GLOBALS += ["lvs_timeouts tcp 5 udp 6", "rs_init_notifies", "enable_script_security"]
+TARGETS = ["10.0.0.1 80", "10.0.0.1", "fwmark 5", "group g"]
+
+
+def lines_of(choices: list[str]) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(choices), max_size=6).map("\n".join)
+
+
+@given(
+    st.sampled_from(TARGETS),
+    lines_of(OF_SERVICES),
+    lines_of(OF_SERVERS),
+    lines_of(OF_ROUTERS),
+    lines_of(OF_GLOBALS),
+)
+def test_what_is_in_force_means_the_same(
+    target: str, service: str, server: str, router: str, whole: str
+) -> None:
+    text = f"""global_defs {{\n{whole}\n}}
+        virtual_server_group g {{\n10.1.0.1-2 53\nfwmark 9\n}}
+        virtual_server {target} {{\n{service}
+          real_server 10.2.0.1 8080 {{\n{server}\n}}
+          real_server 10.2.0.2 8080 {{\n}}
+        }}
+        vrrp_instance "a b" {{\ninterface e0\nvirtual_router_id 1\n{router}
+          virtual_ipaddress {{\n10.0.0.1/24 dev e1\n}}
+        }}"""
+    result = judged(text.encode())
+    errors = [str(d) for d in result.diagnostics if d.severity is Severity.ERROR]
+    assert all("whole seconds" in error for error in errors), errors

@@ -11,7 +11,7 @@ import pytest
 from fake_ipvs import FakeIpvs
 from golden_ipvsadm import HOSTS, Session, look_back, look_up, masked, session, sessions
 
-from trimaran.cli.ipvsadm.command import main
+from trimaran.cli.ipvsadm.main import main
 from trimaran.dataplane.base import Refused
 from trimaran.dataplane.steps import Operator
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trimaran.conf.known import known_keywords
+from trimaran.conf.known import judge, known_keywords
 from trimaran.conf.schema import Block, Entries, Keyword
 from trimaran.conf.table import FILE
+from trimaran.conf.tokens import Word, source
 from trimaran.views.keywords import reference
 
 
@@ -33,3 +34,26 @@ def test_the_documentation_is_that_of_the_table() -> None:
     assert page.read_text() == reference(), (
         "make it anew: .venv/bin/python -m trimaran.views.keywords > docs/configuration.md"
     )
+
+
+def test_every_other_keyword_of_keepalived_is_refused_by_its_name() -> None:
+    """Or, if the file means the same without it, passed over with a warning."""
+    blocks = {block.path: block for block in walk(FILE)}
+    supported = {(path, name) for path, keyword in rows(FILE) for name in keyword.names}
+    for path, keywords in known_keywords().items():
+        for keyword, instead in keywords.items():
+            if (path, keyword) in supported or path not in blocks:
+                continue
+            verdict = judge(Word(keyword, source("f", keyword), 1, 1, 1), blocks[path])
+            assert f"'{keyword}'" in verdict.message
+            assert verdict.message.startswith(
+                "not supported" if instead is None else f"'{keyword}'"
+            )
+            assert verdict.advice == instead
+
+
+def walk(block: Block | Entries[Any]) -> Iterator[Block | Entries[Any]]:
+    yield block
+    for keyword in block.keywords if isinstance(block, Block) else ():
+        if keyword.block is not None:
+            yield from walk(keyword.block)

@@ -75,8 +75,8 @@ def test_positions_behind_script_like_keywords() -> None:
 
 def test_a_quoted_brace_is_no_brace() -> None:
     ((quoted, brace),) = words('"{" {')
-    assert not quoted.is_brace("{")
-    assert brace.is_brace("{")
+    assert (quoted.text, quoted.quoted) == ("{", True)
+    assert (brace.text, brace.quoted) == ("{", False)
 
 
 @pytest.mark.parametrize("keyword", ["a", "notify"])

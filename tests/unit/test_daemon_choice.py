@@ -1,6 +1,7 @@
 """Which dataplane is chosen and why; what is noted of the services in IPVS."""
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -32,13 +33,12 @@ def key(port: int, address: IPAddress = VIP, protocol: Protocol = Protocol.TCP) 
     return ServiceKey(protocol, address, port)
 
 
-def virtual(port: int, forwarding: Forwarding, sorry: SorryServer | None = None) -> VirtualService:
-    server = RealServer(SERVER, forwarding=forwarding)
-    return VirtualService(key(port), "rr", forwarding, (server,), sorry_server=sorry)
+def virtual(port: int) -> VirtualService:
+    return VirtualService(key(port), "rr", Forwarding.DIRECT_ROUTING, (RealServer(SERVER),))
 
 
 def test_auto_takes_xdp_where_it_can_serve_everything() -> None:
-    config = Config(virtual_services=(virtual(80, Forwarding.DIRECT_ROUTING),))
+    config = Config(virtual_services=(virtual(80),))
     assert choose("auto", config) == Choice(
         Kind.XDP, "it can serve every service of the configuration"
     )
@@ -46,17 +46,18 @@ def test_auto_takes_xdp_where_it_can_serve_everything() -> None:
 
 
 def test_auto_takes_ipvs_else_and_says_why() -> None:
-    services = tuple(virtual(port, Forwarding.LOCAL) for port in (80, 81, 82))
-    reason = (
-        "TCP 192.168.1.10:80: server 192.168.1.201:80: the XDP dataplane cannot forward by LOCAL "
-        "yet (it can by DIRECT_ROUTING)"
+    marks = tuple(
+        VirtualService(ServiceKey.marked(mark), "rr", Forwarding.DIRECT_ROUTING) for mark in (7, 8)
     )
-    assert choose("auto", Config(virtual_services=services[:1])) == Choice(Kind.IPVS, reason)
-    more = Choice(Kind.IPVS, f"{reason} (and 2 more services)")
-    assert choose("auto", Config(virtual_services=services)) == more
-    assert choose("xdp", Config(virtual_services=services)).kind is Kind.XDP
-    sorry = SorryServer(ServerKey(IPV6, 80))
-    service = virtual(80, Forwarding.DIRECT_ROUTING, sorry)
+    reason = "FWM 7: the XDP dataplane cannot serve firewall marks"
+    assert choose("auto", Config(virtual_services=marks[:1])) == Choice(Kind.IPVS, reason)
+    more = Choice(Kind.IPVS, f"{reason} (and 1 more)")
+    assert choose("auto", Config(virtual_services=marks)) == more
+    assert choose("xdp", Config(virtual_services=marks)).kind is Kind.XDP
+
+
+def test_a_server_that_is_not_always_in_service_counts_too() -> None:
+    service = replace(virtual(80), sorry_server=SorryServer(ServerKey(IPV6, 80)))
     assert "serve IPv6" in choose("auto", Config(virtual_services=(service,))).reason
 
 

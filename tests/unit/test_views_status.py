@@ -1,7 +1,8 @@
 """`trimaran status`: the JSON document and the table."""
 
 import json
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus
 from trimaran.daemon.status import ProcessStatus, Status, document, render_json
@@ -12,6 +13,7 @@ from trimaran.model.service import (
     RealServer,
     ServerKey,
     ServiceKey,
+    SorryServer,
     VirtualService,
 )
 from trimaran.views.status import from_json, render_text
@@ -111,6 +113,9 @@ def test_the_json_document() -> None:
                 "port": 80,
                 "scheduler": "rr",
                 "forwarding": "Route",
+                "mark": 0,
+                "quorate": True,
+                "sorry_server": None,
                 "servers": [
                     {
                         "address": "192.168.1.201",
@@ -153,3 +158,27 @@ def test_a_director_with_nothing_to_do() -> None:
         "No virtual routers.\n\nNo virtual services.\n\n"
         "PROCESS  PID  FOR  RESTARTS\n\nDataplane: xdp, not attached to any interface\n"
     )
+
+
+def test_marks_ipv6_and_the_sorry_server() -> None:
+    marked = ServiceKey.marked(5, ipv6=True)
+    sixth = ServiceKey(Protocol.UDP, IPv6Address("2001:db8::1"), 53)
+    server = ServerKey(IPv6Address("2001:db8::2"), 53)
+    services = (
+        VirtualService(marked, "wlc", Forwarding.DIRECT_ROUTING),
+        VirtualService(
+            sixth,
+            "rr",
+            Forwarding.MASQUERADING,
+            (RealServer(server),),
+            sorry_server=SorryServer(server),
+        ),
+    )
+    status = replace(STATUS, config=Config(virtual_services=services), quorate={sixth: False})
+    text = render_text(document(status, NOW))
+    assert [" ".join(line.split()) for line in text.splitlines()[5:9]] == [
+        "FWM 5 IPv6 0/0 up wlc, Route",
+        "UDP [2001:db8::1]:53 0/1 up rr, Masq",
+        "no quorum [2001:db8::2]:53 answers",
+        "[2001:db8::2]:53 unknown - 1 not checked yet",
+    ]

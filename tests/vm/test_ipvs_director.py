@@ -222,10 +222,10 @@ def test_a_director_from_start_to_end(daemon: Daemon) -> None:
 
 @pytest.mark.timeout(600)
 def test_auto_says_why_and_foreign_changes_can_be_kept(daemon: Daemon) -> None:
-    daemon.file.write_text(CONFIGURATION.replace("lvs_method DR", "lvs_method NAT"))
+    daemon.file.write_text(CONFIGURATION + CONFIGURATION.replace(f"{VIP} 80 {{", "fwmark 7 {", 1))
     daemon.start("--foreign-changes", "keep", dataplane="auto")
     daemon.wait_for(f"server {SERVER}:80 added, weight 3")
-    assert "dataplane: ipvs: TCP 192.168.1.10:80: server 192.168.1.201:80: the XDP" in daemon.log
+    assert "dataplane: ipvs: FWM 7: the XDP dataplane cannot serve firewall marks" in daemon.log
     inside(DIRECTOR, f"ipvsadm -e -t {VIP}:80 -r {SERVER}:80 -m -w 1")
     daemon.wait_for(f"server {SERVER}:80 now has weight 1 (by others: kept so)")
     time.sleep(2)

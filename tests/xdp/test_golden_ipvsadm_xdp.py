@@ -21,7 +21,7 @@ from golden_bench import Bench
 from golden_ipvsadm import Session, Step, look_back, look_up, masked, session
 
 from trimaran.cli.ipvsadm import listing
-from trimaran.cli.ipvsadm.command import main
+from trimaran.cli.ipvsadm.main import main
 from trimaran.cli.xdp import xdp
 
 FAR_ENOUGH = {

@@ -21,6 +21,8 @@ SCRIPT_LIKE = frozenset(
 )
 """Keywords behind which keepalived reads the line as a shell does, more or less."""
 
+_SPECIAL = re.compile(r"[{}\"#!\\]")
+_BLANK_SEPARATED = re.compile(r"\S+", re.ASCII)
 _LITERAL = re.compile(
     r"""
       (?P<word> (?: [^\s{}"#!\\]+ | \\[#!] | \\ )+ )  # \# and \! are no comments
@@ -103,9 +105,6 @@ class Word(NamedTuple):
     def source_line(self) -> str:
         return self.source.lines[self.line - 1]
 
-    def is_brace(self, brace: str) -> bool:
-        return self.text == brace and not self.quoted
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
@@ -140,7 +139,20 @@ def source(file: str, text: str, order: int = 0) -> Source:
 
 def literal_words(source: Source, number: int, line: str) -> list[Word]:
     """The words of a line as it stands in the file, without its comment."""
-    words: list[Word] = []
+    if not _SPECIAL.search(line):
+        words = [
+            Word(match[0], source, number, match.start() + 1, len(match[0]))
+            for match in _BLANK_SEPARATED.finditer(line)
+        ]
+    else:
+        words = _special_words(source, number, line)
+    if words and words[0].text in SCRIPT_LIKE:
+        return expanded_words(literal(source, number, line))
+    return words
+
+
+def _special_words(source: Source, number: int, line: str) -> list[Word]:
+    words = []
     for match in _LITERAL.finditer(line):
         kind = match.lastgroup
         start, end = match.span()
@@ -155,8 +167,6 @@ def literal_words(source: Source, number: int, line: str) -> list[Word]:
             closed = bool(match["close"])
             length = end - start
             words.append(Word(match["quoted"], source, number, start + 1, length, True, closed))
-    if words and words[0].text in SCRIPT_LIKE:
-        return expanded_words(literal(source, number, line))
     return words
 
 

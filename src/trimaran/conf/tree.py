@@ -61,15 +61,15 @@ class _Builder:
     def line(self, line: list[Word]) -> None:
         start = 0
         for position, word in enumerate(line):
-            if word.is_brace("{"):
-                self._opening_brace(word, line[start:position])
-            elif word.is_brace("}"):
-                self._statement(line[start:position])
-                self._closing_brace(word)
-            else:
+            if word.text not in ("{", "}") or word.quoted:
                 if not word.closed:
                     self._unclosed_quote(word)
                 continue
+            if word.text == "{":
+                self._opening_brace(word, line[start:position])
+            else:
+                self._statement(line[start:position])
+                self._closing_brace(word)
             start = position + 1
         self._statement(line[start:])
 

@@ -33,7 +33,7 @@ def choose(asked: str, config: Config) -> Choice:
     beyond = _beyond_xdp(config)
     if not beyond:
         return Choice(Kind.XDP, "it can serve every service of the configuration")
-    more = f" (and {len(beyond) - 1} more services)" if len(beyond) > 1 else ""
+    more = f" (and {len(beyond) - 1} more)" if len(beyond) > 1 else ""
     return Choice(Kind.IPVS, beyond[0] + more)
 
 

@@ -1,9 +1,11 @@
 """Configuration files on disk, and whether they fit the machine."""
 
+import gc
 import glob
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from trimaran.conf import Result, Surroundings, Unreadable, load, refused
@@ -70,7 +72,8 @@ def read(
         directory=os.getcwd(),
         seed=os.getpid(),
     )
-    return load(text, name, interfaces, surroundings)
+    with _without_garbage_collection():
+        return load(text, name, interfaces, surroundings)
 
 
 def read_for_this_machine(path: Path, config_id: str | None = None) -> Result:
@@ -79,6 +82,18 @@ def read_for_this_machine(path: Path, config_id: str | None = None) -> Result:
         # To wait for a pipe's writer would stop the daemon at its next reload.
         return refused(str(path), "this is not a regular file")
     return read(path, frozenset(name for _, name in socket.if_nameindex()), config_id)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """A large file makes millions of objects and no garbage: looking for some costs a third."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _reason(error: OSError | ValueError) -> str:

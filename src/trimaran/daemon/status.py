@@ -5,8 +5,8 @@ JSON is for programs and whose table (`trimaran.views.status`) is for people. In
 ISO 8601 in UTC.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus
 from trimaran.model.config import Config
-from trimaran.model.service import VirtualService
+from trimaran.model.service import ServiceKey, VirtualService
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Status:
     servers: tuple[ServerStatus, ...]
     plane: PlaneStatus
     processes: tuple[ProcessStatus, ...]
+    quorate: Mapping[ServiceKey, bool] = field(default_factory=dict)
 
 
 class RouterDocument(msgspec.Struct, frozen=True):
@@ -69,7 +70,11 @@ class ServerDocument(msgspec.Struct, frozen=True):
 
 
 class ServiceDocument(msgspec.Struct, frozen=True):
-    """A virtual service and its real servers, in the order of the file."""
+    """A virtual service and its real servers, in the order of the file.
+
+    With a firewall mark (not 0) the address only says which IP version is meant. `quorate`: enough
+    of its servers are fit; if not, and there is one, `sorry_server` answers.
+    """
 
     protocol: str
     address: str
@@ -77,6 +82,9 @@ class ServiceDocument(msgspec.Struct, frozen=True):
     scheduler: str
     forwarding: str
     servers: tuple[ServerDocument, ...]
+    mark: int = 0
+    quorate: bool = True
+    sorry_server: str | None = None
 
 
 class PlaneDocument(msgspec.Struct, frozen=True):
@@ -110,7 +118,7 @@ def document(status: Status, now: float) -> Document:
     return Document(
         time=_instant(now),
         virtual_routers=tuple(_router(router) for router in status.routers),
-        services=_services(status.config.virtual_services, status.servers),
+        services=_services(status.config.virtual_services, status.servers, status.quorate),
         dataplane=PlaneDocument(
             status.plane.dataplane, status.plane.unserved | status.plane.interfaces
         ),
@@ -143,7 +151,9 @@ def _router(router: RouterStatus) -> RouterDocument:
 
 
 def _services(
-    services: Sequence[VirtualService], servers: Sequence[ServerStatus]
+    services: Sequence[VirtualService],
+    servers: Sequence[ServerStatus],
+    quorate: Mapping[ServiceKey, bool],
 ) -> tuple[ServiceDocument, ...]:
     said = {(server.service, server.server): server for server in servers}
     documents = []
@@ -170,6 +180,9 @@ def _services(
                 scheduler=service.scheduler,
                 forwarding=service.forwarding.value,
                 servers=tuple(members),
+                mark=service.key.mark,
+                quorate=quorate.get(service.key, True),
+                sorry_server=str(service.sorry_server.key) if service.sorry_server else None,
             )
         )
     return tuple(documents)

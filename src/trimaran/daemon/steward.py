@@ -406,6 +406,7 @@ class Steward:
                 ProcessStatus(child.name, child.pid, child.since, child.restarts)
                 for child in self._children
             ),
+            quorate=self._quorate,
         )
 
     # Addresses that must not outlive the speaker

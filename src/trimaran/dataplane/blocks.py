@@ -6,11 +6,14 @@ What few have in common is a value; what is each one's own is a number in an arr
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
-from typing import Any, Protocol, runtime_checkable
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from trimaran.dataplane.base import Connection
+
+if TYPE_CHECKING:  # numpy takes long to import, and a dataplane without blocks needs none
+    from numpy.typing import NDArray
+
+    Column: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,9 @@ class ConnectionBlock:
 
     kinds: Sequence[Connection]
     kind: Sequence[int]
-    clients: NDArray[Any]
-    client_ports: NDArray[Any]
-    expires: NDArray[Any]
+    clients: "Column"
+    client_ports: "Column"
+    expires: "Column"
 
     def connections(self) -> Iterator[Connection]:
         """Each as a value."""

@@ -8,7 +8,7 @@ from collections import Counter
 from enum import Enum
 from fractions import Fraction
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from trimaran.plan.instance import Instance, Order
@@ -41,12 +41,13 @@ def solve(
     """
     cp_model = _cp_model()
     family = instance.family
-    arcs = [
+    every_arc = (
         (lost, host)
         for lost in family.states()
         for host in range(family.count)
         if not lost >> host & 1
-    ]
+    )
+    arcs = list(islice(every_arc, MAX_UNKNOWNS + 1))
     classes = Counter(_classes(instance))
     if cp_model is None or len(arcs) * len(classes) > MAX_UNKNOWNS:
         return Verdict.UNKNOWN

@@ -4,6 +4,7 @@ python -m trimaran.views.keywords > docs/configuration.md
 """
 
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 from trimaran.conf.known import known_keywords
@@ -15,22 +16,11 @@ from trimaran.model.service import Forwarding
 
 _METHODS = {Forwarding.MASQUERADING: "NAT", Forwarding.DIRECT_ROUTING: "DR"}
 
-_HEAD = """\
-# Configuration
-
-trimaran reads keepalived.conf. This page lists what of the language it supports; it is made
-from the table that the reader itself uses (`src/trimaran/conf/table/`). Any other keyword of
-keepalived is refused by name, never silently ignored. `trimaran check FILE` tells.
-
-A line is a keyword and its arguments, divided by blanks; `{` and `}` enclose a block; `"..."`
-is one word; `#` and `!` start a comment outside double quotes, `\\#` and `\\!` do not.
-Times are decimal seconds.
-"""
-
 
 def reference() -> str:
     """The whole page, in Markdown."""
-    return "\n".join([_HEAD, *_block(FILE, "Top level")]) + "\n"
+    head = files("trimaran.views").joinpath("configuration_head.md").read_text(encoding="utf-8")
+    return "\n".join([head, *_block(FILE, "Top level")]) + "\n"
 
 
 def _block(block: Block, title: str) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 import msgspec
 
 from trimaran.daemon.status import Document, RouterDocument, ServerDocument, ServiceDocument
+from trimaran.model.service import endpoint
 from trimaran.views.table import table
 
 _SHOWN_ADDRESSES = 3
@@ -67,20 +69,29 @@ def _services(services: Sequence[ServiceDocument], now: datetime) -> list[str]:
         up = sum(server.up is True for server in service.servers)
         rows.append(
             (
-                f"{service.protocol} {service.address}:{service.port}",
+                _name(service),
                 f"{up}/{len(service.servers)} up",
                 "",
                 "",
                 f"{service.scheduler}, {service.forwarding}",
             )
         )
+        if not service.quorate:
+            instead = f"{service.sorry_server} answers" if service.sorry_server else ""
+            rows.append(("  no quorum", "", "", "", instead))
         rows += [_server(server, now) for server in service.servers]
     return table(rows, right=(3,))
 
 
+def _name(service: ServiceDocument) -> str:
+    if service.mark:
+        return f"FWM {service.mark}" + (" IPv6" if ":" in service.address else "")
+    return f"{service.protocol} {endpoint(ip_address(service.address), service.port)}"
+
+
 def _server(server: ServerDocument, now: datetime) -> tuple[str, ...]:
     return (
-        f"  {server.address}:{server.port}",
+        f"  {endpoint(ip_address(server.address), server.port)}",
         {True: "up", False: "DOWN", None: "unknown"}[server.up],
         _span(now - server.since) if server.since else "-",
         str(server.weight),

@@ -1,5 +1,6 @@
 """Reading the dataplane: by the daemon, or by anyone with the right when there is none."""
 
+import math
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
@@ -115,9 +116,9 @@ class XdpView:
     def live_flows(self) -> dict[str, int]:
         """How many entries live, by state."""
         counts = np.zeros(layout.STATES, dtype=np.int64)
-        for slots, _ in self._live():
-            state = slots["control"] >> np.uint64(layout.STATE_SHIFT) & np.uint64(layout.STATES - 1)
-            counts += np.bincount(state, minlength=layout.STATES)
+        for control, _, alive in self._parts():
+            state = control[alive] >> np.uint64(layout.STATE_SHIFT) & np.uint64(layout.STATES - 1)
+            counts += np.bincount(state.astype(np.intp), minlength=layout.STATES)
         live: dict[str, int] = {}
         for number, name in states.STATE_NAMES.items():  # SCTP has states of TCP's names
             if counts[number]:
@@ -126,17 +127,25 @@ class XdpView:
 
     def _live(self) -> Iterator[tuple[Records, Records]]:
         """Entries that have not expired, and how long they have to live, in the program's ticks."""
-        now = self.tables.tick()
-        whole = np.uint64(int(now))
         fields = self.tables.flows.view(layout.FLOW_FIELDS)
-        for first in range(0, len(fields), _SLOTS_AT_A_TIME):
-            control = fields["control"][first : first + _SLOTS_AT_A_TIME]
-            (used,) = np.nonzero(control >> np.uint64(layout.PHASE_SHIFT) == layout.PHASE_LIVE)
-            slots = fields[first + used]
-            ends = (slots["control"] - whole).astype(np.uint32).astype(np.int32)
-            ticks = np.floor(ends - (now - int(whole)))
-            alive = ticks >= 0  # others have expired, and are not swept yet
-            yield slots[alive], ticks[alive]
+        for part, (_, ticks, alive) in enumerate(self._parts()):
+            first = part * _SLOTS_AT_A_TIME
+            yield fields[first : first + _SLOTS_AT_A_TIME][alive], ticks[alive]
+
+    def _parts(self) -> Iterator[tuple[Records, Records, Records]]:
+        """The table in parts: control words, ticks left, and which slots have a live entry."""
+        now = np.uint32(math.ceil(self.tables.tick()) & 0xFFFFFFFF)
+        column = self.tables.flows.view(layout.FLOW_FIELDS)["control"]
+        for first in range(0, len(column), _SLOTS_AT_A_TIME):
+            control = np.ascontiguousarray(column[first : first + _SLOTS_AT_A_TIME])
+            low, high = control.view("<u4").reshape(-1, 2).T
+            ticks = (low - now).view(np.int32)
+            # Entries with less than nothing left have expired, and are not swept yet.
+            yield (
+                control,
+                ticks,
+                (high >> layout.PHASE_SHIFT - 32 == layout.PHASE_LIVE) & (ticks >= 0),
+            )
 
     def _kind(self, state_and_server: int, virtual: int) -> Connection:
         return Connection(
