@@ -1,5 +1,6 @@
 """From a file's bytes to its meaning, or to all that is wrong with it. No file is opened."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from trimaran.conf.table.globals import (
     SCRIPT_USER,
 )
 from trimaran.conf.table.services import (
+    LVS_SYNC_DAEMON,
     LVS_TIMEOUTS,
     RS_INIT_NOTIFIES,
     VIRTUAL_SERVER,
@@ -30,7 +32,9 @@ from trimaran.conf.table.vrrp import VRRP_INSTANCE
 from trimaran.conf.tokens import Source, Word
 from trimaran.conf.tree import parse
 from trimaran.model.config import Config
+from trimaran.model.router import VirtualRouter
 from trimaran.model.script import ScriptPolicy
+from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS
 
 
@@ -95,6 +99,7 @@ def _config(
     if interfaces is not None:
         report_absent_interfaces(file.all(VRRP_INSTANCE), interfaces, report)
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
+    synchronisation = _synchronisation(global_defs, routers, report)
     report_vain_weights(file.all(VRRP_INSTANCE), report)
     if report.errors:
         return None
@@ -105,4 +110,20 @@ def _config(
     scripts = ScriptPolicy(
         user, group, global_defs[ENABLE_SCRIPT_SECURITY], global_defs[RS_INIT_NOTIFIES]
     )
-    return Config(global_defs.get(ROUTER_ID), routers, services, timeouts, scripts)
+    return Config(global_defs.get(ROUTER_ID), routers, services, timeouts, scripts, synchronisation)
+
+
+def _synchronisation(
+    global_defs: Setting[Any], routers: Sequence[VirtualRouter], report: Report
+) -> Synchronisation | None:
+    setting = global_defs.last(LVS_SYNC_DAEMON)
+    if setting is None or setting.value is None:
+        return None
+    name = setting.value.instance
+    if name is not None and name not in {router.name for router in routers}:
+        report.error(
+            setting.word,
+            f"there is no vrrp_instance '{name}'",
+            "write the name of one, or none: whoever holds an address tells",
+        )
+    return setting.value

@@ -22,15 +22,17 @@ from trimaran.daemon.messages import (
     ConfigurePlane,
     HoldAddresses,
     PlaneStatus,
+    Synchronised,
     ToChild,
 )
 from trimaran.daemon.service_note import ServiceNote
 from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timeouts import ConfiguredTimeouts
-from trimaran.dataplane.base import DataplaneError, Service
+from trimaran.dataplane.base import DataplaneError, Service, SyncDaemon, SyncRole
 from trimaran.dataplane.ipvs.operator import connect
 from trimaran.dataplane.ipvs.plane import ForeignChanges, IpvsDataplane
 from trimaran.model.address import VirtualAddress
+from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS
 from trimaran.net import links
 
@@ -52,6 +54,8 @@ class IpvsPlane:
         self._services: tuple[Service, ...] = ()
         self._wanted_timeouts = NO_TIMEOUTS
         self._announced: tuple[VirtualAddress, ...] = ()
+        self._synchronisation: Synchronisation | None = None
+        self._sync_daemon: SyncDaemon | None = None
         self._changed = asyncio.Event()
         self._trouble = ""
         self._thread = ThreadPoolExecutor(max_workers=1)
@@ -77,19 +81,24 @@ class IpvsPlane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, _, timeouts):
+            case ConfigurePlane(services, _, timeouts, synchronisation):
                 self._services = services
+                self._synchronisation = synchronisation
+                self._send(Synchronised())  # kernels cannot be asked for what they know
                 self._wanted_timeouts = timeouts
                 self._changed.set()
             case HoldAddresses(number, addresses):
                 # Nothing to be prepared: IPVS serves whatever address the kernel has.
                 self._announced = addresses
+                self._changed.set()
                 self._send(AddressesHeld(number))
 
     async def stop(self, *, orphaned: bool) -> None:
         self._worker.cancel()
         if orphaned:
             await planes.let_go(self._netlink, self._announced)
+        self._synchronisation = None
+        await self._do(self._synchronise)
         await self._do(self._timeouts.restore)
         await self._do(self._dataplane.release)
 
@@ -104,12 +113,30 @@ class IpvsPlane:
                 self._changed.clear()
                 await self._do(partial(self._timeouts.want, self._wanted_timeouts))
                 await self._do(partial(self._dataplane.apply, self._services))
+                await self._do(self._synchronise)
             else:
                 await self._do(partial(self._dataplane.review, _REVIEW_SERVICES))
             try:
                 await asyncio.wait_for(self._changed.wait(), _REVIEW_SECONDS)
             except TimeoutError:
                 continue
+
+    def _synchronise(self) -> Sequence[str]:
+        """Have the kernel tell others of connections while addresses are held here, else hear."""
+        wanted = None
+        if self._synchronisation is not None:
+            role = SyncRole.MASTER if self._announced else SyncRole.BACKUP
+            wanted = as_daemon(self._synchronisation, role)
+        if wanted == self._sync_daemon:
+            return ()
+        if self._sync_daemon is not None:
+            self._dataplane.stop_sync(self._sync_daemon.role)
+            self._sync_daemon = None
+        if wanted is None:
+            return ("no synchronisation any more",)
+        self._dataplane.start_sync(wanted)
+        self._sync_daemon = wanted
+        return (f"synchronisation on {wanted.interface}: {wanted.role}",)
 
     async def _do(self, work: Callable[[], Sequence[str]]) -> None:
         """Have the thread do it, after what it is doing, and say what came of it."""
@@ -122,3 +149,16 @@ class IpvsPlane:
         if trouble and trouble != self._trouble:
             log.error("%s", trouble)
         self._trouble = trouble
+
+
+def as_daemon(settings: Synchronisation, role: SyncRole) -> SyncDaemon:
+    """The kernel's daemon that the configuration asks for."""
+    return SyncDaemon(
+        role,
+        settings.interface,
+        settings.syncid,
+        settings.max_length,
+        settings.group,
+        settings.port,
+        settings.ttl,
+    )

@@ -13,6 +13,7 @@ from trimaran.dataplane.base import Service
 from trimaran.model.address import VirtualAddress
 from trimaran.model.router import VirtualRouter
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
+from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
 
 
@@ -49,6 +50,7 @@ class ConfigurePlane(Message, frozen=True):
     services: tuple[Service, ...]
     interfaces: tuple[str, ...]
     timeouts: Timeouts = NO_TIMEOUTS
+    synchronisation: Synchronisation | None = None
 
 
 class HoldAddresses(Message, frozen=True):
@@ -139,6 +141,10 @@ class AddressesHeld(Message, frozen=True):
     number: int
 
 
+class Synchronised(Message, frozen=True):
+    """What other directors know of connections is entered here, as far as they answer."""
+
+
 class ServerStatus(Message, frozen=True):
     """What the checks say of one real server of one service. `up` None: not known yet."""
 
@@ -192,4 +198,5 @@ FromChild = (
     | Changed
     | ServersStatus
     | PlaneStatus
+    | Synchronised
 )

@@ -23,9 +23,11 @@ from trimaran.daemon.messages import (
     ConfigurePlane,
     HoldAddresses,
     PlaneStatus,
+    Synchronised,
     ToChild,
 )
 from trimaran.daemon.next_hops import NextHops
+from trimaran.daemon.synchroniser import Synchroniser
 from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timeouts import ConfiguredTimeouts
 from trimaran.dataplane.base import DataplaneError, Service
@@ -33,6 +35,7 @@ from trimaran.dataplane.xdp.ownership import hold_tables
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
+from trimaran.model.sync import Synchronisation
 from trimaran.net import links, neighbours
 from trimaran.net.errors import NetError
 from trimaran.net.links import Link
@@ -58,6 +61,8 @@ class Plane:
         self._announced: tuple[VirtualAddress, ...] = ()
         self._service_addresses: frozenset[IPAddress] = frozenset()
         self._trouble: dict[str, str] = {}
+        self._synchronisation: Synchronisation | None = None
+        self._synchroniser: Synchroniser | None = None
         self._resolve_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -79,7 +84,7 @@ class Plane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, interfaces, timeouts):
+            case ConfigurePlane(services, interfaces, timeouts, synchronisation):
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
@@ -90,8 +95,11 @@ class Plane:
                 self._take_addresses()
                 self._resolve_now.set()
                 self._report()
+                self._synchronise(synchronisation)
             case HoldAddresses(number, addresses):
                 self._announced = addresses
+                if self._synchroniser is not None:
+                    self._synchroniser.master = bool(addresses)
                 if self._configured:
                     self._take_addresses()
                 self._send(AddressesHeld(number))
@@ -101,6 +109,8 @@ class Plane:
     async def stop(self, *, orphaned: bool) -> None:
         for task in self._tasks:
             task.cancel()
+        if self._synchroniser is not None:
+            self._synchroniser.stop()
         if orphaned:
             await planes.let_go(self._netlink, self._announced)
         self._dataplane.close(remove=True)
@@ -119,6 +129,29 @@ class Plane:
             self._take_addresses()
         self._resolve_now.set()
         return outcome
+
+    def _synchronise(self, settings: Synchronisation | None) -> None:
+        """Tell and hear as the settings say; `Synchronised` when all has been heard."""
+        if settings != self._synchronisation:
+            self._synchronisation = settings
+            if self._synchroniser is not None:
+                self._synchroniser.stop()
+                self._synchroniser = None
+            if settings is not None:
+                synchroniser = Synchroniser(settings, self._dataplane)
+                try:
+                    synchroniser.start()
+                except NetError as error:
+                    log.error("no synchronisation: %s", error)
+                else:
+                    synchroniser.master = bool(self._announced)
+                    self._synchroniser = synchroniser
+        spawn(self._say_when_complete(self._synchroniser), "synchronised")
+
+    async def _say_when_complete(self, synchroniser: Synchroniser | None) -> None:
+        if synchroniser is not None:
+            await synchroniser.complete.wait()
+        self._send(Synchronised())
 
     # Addresses and interfaces
 

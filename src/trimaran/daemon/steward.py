@@ -34,6 +34,7 @@ from trimaran.daemon.messages import (
     PlaneStatus,
     RoutersStatus,
     ServersStatus,
+    Synchronised,
     Unserved,
 )
 from trimaran.daemon.rundir import RunDirectory
@@ -63,6 +64,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _PATIENCE_SECONDS = 5.0
 _PLANE_SECONDS = 3.0
+_SYNCHRONISING_SECONDS = 10.0
 _STOP_SPEAKER_SECONDS = 0.45
 _STOP_OTHERS_SECONDS = 0.35
 _LAST_SCRIPTS_SECONDS = 1.0
@@ -112,6 +114,7 @@ class Steward:
         self._exit_status = 0
         self._running = False
         self._settled = False
+        self._synchronised = False
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
         self._checker = self._supervise("checker", self._configure_checker)
         ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
@@ -229,6 +232,8 @@ class Steward:
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
+            case Synchronised():
+                self._go_on()
             case PlaneStatus():
                 if message.unserved != self._plane_status.unserved:
                     self._speaker.send(Unserved(message.unserved))
@@ -279,6 +284,14 @@ class Steward:
             self._settled = True
             self._configure_plane()
             self._configure_speaker()
+            asyncio.get_running_loop().call_later(_SYNCHRONISING_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        """Stand for election, with what other directors told of their connections."""
+        if not self._synchronised:
+            self._synchronised = True
+            if self._config.synchronisation is not None:
+                self._configure_speaker()
 
     def _configured_servers(self) -> set[tuple[ServiceKey, ServerKey]]:
         return {
@@ -292,7 +305,8 @@ class Steward:
         self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
 
     def _configure_speaker(self) -> None:
-        if self._settled and self._plane.ready:
+        heard = self._synchronised or self._config.synchronisation is None
+        if self._settled and self._plane.ready and heard:
             resumed = self._resumable()
             self._speaker.send(Unserved(self._plane_status.unserved))
             self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
@@ -326,7 +340,11 @@ class Steward:
         self._settle_quorums()
         services = desired_services(self._config, self._fitness, self._quorate)
         interfaces = client_interfaces(self._config)
-        self._plane.send(ConfigurePlane(services, interfaces, self._config.timeouts))
+        self._plane.send(
+            ConfigurePlane(
+                services, interfaces, self._config.timeouts, self._config.synchronisation
+            )
+        )
         self._plane.send(HoldAddresses(self._hold_number, self._held))
 
     def _settle_quorums(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from trimaran.model.router import VirtualRouter
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
+from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
 
 
@@ -20,3 +21,4 @@ class Config:
     virtual_services: tuple[VirtualService, ...] = ()
     timeouts: Timeouts = NO_TIMEOUTS
     scripts: ScriptPolicy = field(default=ScriptPolicy())
+    synchronisation: Synchronisation | None = None

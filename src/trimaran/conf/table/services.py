@@ -2,6 +2,7 @@
 
 from trimaran.conf.schema import Block, Entries, Keyword
 from trimaran.conf.scripts import Command
+from trimaran.conf.synchronisation import SyncDaemon
 from trimaran.conf.table.checks import CHECKS, TIMING
 from trimaran.conf.targets import (
     AddressAndPort,
@@ -263,7 +264,12 @@ RS_INIT_NOTIFIES = Keyword(
     "Run `notify_up` or `notify_down` for a server's first result, too.",
     default=False,
 )
-GLOBAL = (LVS_TIMEOUTS, LVS_FLUSH_ON_STOP, RS_INIT_NOTIFIES)
+LVS_SYNC_DAEMON = Keyword(
+    "lvs_sync_daemon",
+    SyncDaemon(),
+    "Tell other directors of the connections here, and enter theirs, by IPVS's protocol.",
+)
+GLOBAL = (LVS_TIMEOUTS, LVS_FLUSH_ON_STOP, RS_INIT_NOTIFIES, LVS_SYNC_DAEMON)
 """What `global_defs` says for all services."""
 
 TOP = (VIRTUAL_SERVER_GROUP, VIRTUAL_SERVER)
