@@ -140,7 +140,8 @@ def test_without_root_it_says_so(namespace: str) -> None:
         "sys.path[:0] = {path!r}\n"
         # All of it now: nobody may not read this interpreter's files.
         "from trimaran.cli.main import main\n"
-        "import trimaran.cli.run, trimaran.daemon.steward, trimaran.views.diagnostics\n"
+        "import trimaran.cli.run, trimaran.daemon.configuration, trimaran.daemon.steward\n"
+        "import trimaran.views.diagnostics\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "sys.argv = ['trimaran', 'run', '-f', {file!r}]\n"
         "main()\n"

@@ -62,6 +62,34 @@ def test_services() -> None:
     assert commands["web1"] == ["nginx", "-e", "stderr", "-c", "/here/nginx.conf"]
 
 
+def test_directors_of_other_programs(tmp_path: Path) -> None:
+    exercise = topology.read(EXERCISE)
+    mixed = topology.with_directors(exercise, ["keepalived", "trimaran"], "ipvs")
+    topology.write(tmp_path / "topology.json", mixed)
+    mixed = topology.read(tmp_path / "topology.json")
+    keepalived, trimaran = (
+        recipe.service_command(host, Path("/here")) for host in mixed.directors.values()
+    )
+    assert keepalived is not None
+    assert keepalived[0] == "keepalived"
+    assert all("=/here/" in word for word in keepalived if "=" in word)
+    assert trimaran == ["trimaran", "run", "-f", "/here/trimaran.conf", "--dataplane", "ipvs"]
+    assert {**mixed.host, **exercise.directors} == exercise.host
+
+
+@pytest.mark.parametrize(
+    ("programs", "message"),
+    [
+        (["keepalived"], "directors keepalived: want one each for lb1, lb2"),
+        (["trimaran", "haproxy"], "director 'haproxy': want trimaran or keepalived"),
+    ],
+)
+def test_directors_that_cannot_be(programs: list[str], message: str) -> None:
+    with pytest.raises(LabError) as caught:
+        topology.with_directors(topology.read(EXERCISE), programs)
+    assert str(caught.value) == message
+
+
 NETWORK = 'network = "192.168.1.0/24"\n'
 
 

@@ -74,9 +74,11 @@ class Lab:
 
     def settled(self) -> bool:
         """Whether every server is in service, and every VRID has one master: the director of the
-        highest priority, which holds the addresses."""
+        highest priority, which holds the addresses. `LabError` if a director has no service."""
         groups: dict[tuple[str, int], list[tuple[int, LabHost, str | None, VirtualRouter]]] = {}
         for director in self.directors:
+            if director.service is None:
+                raise LabError(f"{director.name}: its service has ended, or was never started")
             now = standing(director)
             if now is None or not all(now.servers.values()):
                 return False

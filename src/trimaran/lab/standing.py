@@ -19,7 +19,7 @@ class Standing:
 
 
 def standing(director: LabHost) -> Standing | None:
-    """How it stands; None when its service does not answer."""
+    """How it stands; None when trimaran does not answer yet."""
     assert isinstance(director.spec, Director)
     return _seen(director) if director.spec.program == "keepalived" else _asked(director)
 
@@ -36,10 +36,8 @@ def _asked(director: LabHost) -> Standing | None:
     return Standing(routers, servers)
 
 
-def _seen(director: LabHost) -> Standing | None:
+def _seen(director: LabHost) -> Standing:
     """keepalived has no status to ask for: its addresses and the kernel's IPVS tell."""
-    if director.service is None:
-        return None
     config = director.config
     routers = {
         (router.interface, router.vrid): "MASTER"
