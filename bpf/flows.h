@@ -108,6 +108,17 @@ static __always_inline void forget(__u64 control)
 		unbind(load_of(destination_of(control)), active_connection[state_of(control)]);
 }
 
+/* What a packet's look-up may say beside the verdicts of XDP: by which way forward() shall send
+ * it. The ways of the packets that are not plain come together there. */
+#define TO_FORWARD (1 << 30)
+
+static __always_inline int to_forward(__u32 destination, __u32 forwarding)
+{
+	return TO_FORWARD | forwarding << 24 | destination;
+}
+
+static __always_inline int is_to_forward(int verdict) { return verdict >= TO_FORWARD; }
+
 /* How readily a slot is given up: lower first; 0 is free, ~0 never. Half-open connections go
  * before closing ones, the oldest first, and established ones never: a flood of SYNs costs
  * established clients nothing. */

@@ -2,8 +2,10 @@
 /* On the way to a real server (ipvs-semantics 4.2-4.5): MAC addresses, TTL, and by the
  * connection's method a tunnel, another address and port, or nothing more. */
 #pragma once
+#include "fragments.h"
 #include "icmp.h"
 #include "nat.h"
+#include "related.h"
 #include "schedulers.h"
 #include "tunnel.h"
 
@@ -52,16 +54,6 @@ static __always_inline int leave(struct xdp_md *ctx, __u32 interface, const __u8
 	return interface == ctx->ingress_ifindex ? send_back(ctx) : bpf_redirect(interface, 0);
 }
 
-/* What forward() shall do, beside the verdicts of XDP. */
-#define TO_FORWARD (1 << 30)
-
-static __always_inline int to_forward(__u32 destination, __u32 forwarding)
-{
-	return TO_FORWARD | forwarding << 24 | destination;
-}
-
-static __always_inline int is_to_forward(int verdict) { return verdict >= TO_FORWARD; }
-
 /* Any packet, when all is counted. Not static, so that it is verified once. */
 __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 {
@@ -70,12 +62,15 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 
 	if (!d || !parse_frame(ctx, &p) || !is_for_us(ctx, &p))
 		return XDP_DROP;
-	parse_packet(&p);
+
+	/* Nobody is told of the fate of an error or of a later fragment (RFC 1122, 3.2.2). */
+	int kind = parse_packet(&p), told = kind == OF_A_FLOW;
+
 	if (d->flags & DESTINATION_LOCAL)
 		return XDP_PASS;
 	if (p.ip->ttl <= 1) {
 		count_event(EVENT_TTL_EXCEEDED);
-		return send_icmp(ctx, ICMP_TIME_EXCEEDED, 0, 0, 0);
+		return told ? send_icmp(ctx, ICMP_TIME_EXCEEDED, 0, 0, 0) : XDP_DROP;
 	}
 	if (!(d->flags & DESTINATION_REACHABLE)) {
 		count_event(EVENT_UNRESOLVED);
@@ -93,16 +88,48 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 		/* An outer packet cannot be fragmented here: senders are told, whatever DF says. */
 		if (!merged && (tunnelled || p.ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))) {
 			count_event(EVENT_TOO_BIG);
+			if (!told)
+				return XDP_DROP;
 			decrement_ttl(p.ip);	/* IPVS quotes the packet as it would have left */
 			return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE,
 					 ICMP_FRAGMENTATION_NEEDED, d->mtu, 0);
 		}
 	}
+	if (p.fragment == FIRST_FRAGMENT)
+		note_fragment(&p, destination, forwarding, 0, now_in_ticks());
 	decrement_ttl(p.ip);
 	if (forwarding == FORWARD_TUNNELLED && !encapsulate(ctx, &p, d))
 		return XDP_DROP;
-	if (forwarding == FORWARD_MASQUERADED && 
-	    !translate(&p, is_unfinished(ctx, &p), 0, d->address, d->port))
+	if (forwarding == FORWARD_MASQUERADED &&
+	    !(kind == OF_ICMP ? translate_related(&p, 0, d->address, d->port)
+			      : translate(&p, is_unfinished(ctx, &p), 0, d->address, d->port)))
 		return XDP_DROP;
 	return leave(ctx, d->interface, d->mac, d->source_mac);
+}
+
+/* A later fragment for the server that its first went to. */
+__noinline int later_fragment(struct xdp_md *ctx)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	const struct fragment *first;
+	struct destination *d;
+	struct counters *c;
+	struct packet p;
+
+	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p) || parse_packet(&p) != OF_A_FRAGMENT)
+		return XDP_PASS;
+	first = find_first(&p, 0, now_in_ticks());
+	if (!first)
+		return XDP_PASS;
+	d = find_destination(first->destination);
+	c = counters_of(cpu, first->destination);
+	if (!d || !c)
+		return XDP_DROP;
+	if (!(d->flags & DESTINATION_CONFIGURED)) {
+		count_event(EVENT_DESTINATION_REMOVED);
+		return XDP_DROP;
+	}
+	c->packets++;
+	c->bytes += p.length;
+	return to_forward(first->destination, first->forwarding);
 }

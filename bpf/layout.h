@@ -16,6 +16,7 @@
 #define FILTER_WORDS 2048	/* of 32 bits, one bit for an address's hash */
 #define INTERFACES 1024		/* by ifindex modulo this */
 #define TICKS_PER_SECOND 16	/* unit of expiry stamps */
+#define FRAGMENTED_PACKETS 16384	/* remembered at a time */
 #define EVENTS 16
 
 /* An IPv4 connection. `control` holds all that changes, so that a transition is one
@@ -165,6 +166,22 @@ struct load {
 	__u32 lower;
 };
 
+/* A fragmented packet, and where its first fragment went. */
+struct fragment_key {
+	__u64 addresses;	/* source, target */
+	__u16 id;
+	__u8 protocol;
+	__u8 zero[5];
+};
+
+struct fragment {
+	__u32 destination;
+	__u32 tick;
+	__u8 forwarding;
+	__u8 out;		/* to the client */
+	__u16 zero;
+};
+
 enum event {
 	EVENT_HASHED,			/* packet forwarded by hash: no room for an entry */
 	EVENT_EVICTED,			/* live entry given up for a new flow */
@@ -172,7 +189,7 @@ enum event {
 	EVENT_DESTINATION_REMOVED,	/* packet of a flow whose destination is gone: dropped */
 	EVENT_UNRESOLVED,		/* MAC address of the destination unknown: dropped */
 	EVENT_CHECKSUM_OFFLOADED,	/* sender left the checksum to hardware there is none of */
-	EVENT_FRAGMENT,			/* first fragment for a service: dropped */
+	EVENT_FRAGMENT,			/* later fragment, first one unknown: left to the kernel */
 	EVENT_TTL_EXCEEDED,
 	EVENT_TOO_BIG,
 	EVENT_ICMP_SENT,

@@ -43,6 +43,14 @@ struct {
 	__type(value, __u32);
 } masqueraded SEC(".maps");
 
+/* Those longest not asked for make room for others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FRAGMENTED_PACKETS);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment);
+} fragments SEC(".maps");
+
 /* A data section, not an array map: its address is a constant in the program, and a look-up
  * costs nothing. */
 struct live live SEC(".data.live");

@@ -25,7 +25,7 @@
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_DONT_FRAGMENT 0x4000
 
-enum fragment { WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT };
+enum part { WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT };
 
 struct packet {
 	struct ethhdr *eth;
@@ -156,7 +156,7 @@ static __always_inline int parse_packet(struct packet *p)
 			return NOT_OURS;
 		p->flags = parse_sctp(p, p->transport_header + SCTP_HEADER);
 	} else {
-		return p->protocol == IPPROTO_ICMP ? OF_ICMP : NOT_OURS;
+		return p->protocol == IPPROTO_ICMP && !p->fragment ? OF_ICMP : NOT_OURS;
 	}
 	p->addresses = (__u64)p->ip->daddr << 32 | p->ip->saddr;
 	p->transport = (__u64)p->protocol << 32 | *(__u32 *)p->transport_header;

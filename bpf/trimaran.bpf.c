@@ -126,10 +126,6 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 
 	slot = find_flow(n, p, now, &control);
 	if (slot) {
-		if (p->fragment) {
-			count_event(EVENT_FRAGMENT);
-			return XDP_DROP;
-		}
 		/* conn_reuse_mode 1: a SYN on a connection that is over starts a new one. */
 		known = !(p->flags & TCP_SYN && reusable[state_of(control)]);
 		if (known)
@@ -150,10 +146,6 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 			 overflows(n, now))
 			return forward_hashed(ctx, p, service, n->hash, cpu);
 		return XDP_PASS;
-	}
-	if (p->fragment) {
-		count_event(EVENT_FRAGMENT);
-		return XDP_DROP;
 	}
 	if (p->verify_checksum && checksum_is_missing(ctx, p)) {
 		if (slot)
@@ -219,6 +211,15 @@ static __noinline int balance(struct xdp_md *ctx, __u32 service)
 	return XDP_DROP;
 }
 
+/* What belongs to a connection but does not show its ports. */
+static __noinline int follow(struct xdp_md *ctx, int kind)
+{
+	int verdict = kind == OF_ICMP ? related(ctx) : later_fragment(ctx);
+
+	return is_to_forward(verdict) ? forward(ctx, verdict & 0x3fffff, verdict >> 24 & 3)
+				      : verdict;
+}
+
 SEC("xdp")
 int trimaran(struct xdp_md *ctx)
 {
@@ -229,8 +230,18 @@ int trimaran(struct xdp_md *ctx)
 	if (!parse_frame(ctx, &p))
 		return XDP_PASS;
 	if (!is_held(p.ip->daddr))
-		return live.masqueraded && may_be_servers(p.ip->saddr) ? reply(ctx) : XDP_PASS;
-	if (!is_for_us(ctx, &p) || parse_packet(&p) != OF_A_FLOW || !find_neighbourhood(&p, &n))
+		return live.masqueraded && (may_be_servers(p.ip->saddr) ||
+					    p.ip->protocol == IPPROTO_ICMP)
+			       ? reply(ctx)
+			       : XDP_PASS;
+	if (!is_for_us(ctx, &p))
+		return XDP_PASS;
+
+	int kind = parse_packet(&p);
+
+	if (kind != OF_A_FLOW)
+		return kind == NOT_OURS ? XDP_PASS : follow(ctx, kind);
+	if (!find_neighbourhood(&p, &n))
 		return XDP_PASS;
 
 	__u32 now = now_in_ticks();

@@ -119,14 +119,6 @@ def test_ip_options(director: Director) -> None:
     assert checksum(out[14:42]) == 0
 
 
-def test_first_fragments_for_a_service_are_dropped(director: Director) -> None:
-    director.serve(101, key=DNS)
-    assert director.send(udp(fragment=0x2000))[0] == DROP
-    assert director.send(udp(to=54, fragment=0x2000))[0] == PASS
-    assert director.flows() == []
-    assert director.plane.events()[Event.FRAGMENT] == 1
-
-
 @pytest.mark.parametrize("ttl", [0, 1])
 def test_time_exceeded(director: Director, ttl: int) -> None:
     director.serve(101)

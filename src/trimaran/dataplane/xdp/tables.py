@@ -27,8 +27,9 @@ _MAPPED: Final = {
 LIVE_MAP: Final = ".data.live"
 SERVICE_IDS: Final = "service_ids"
 MASQUERADED: Final = "masqueraded"
+FRAGMENTS: Final = "fragments"
 BUDGETS: Final = "icmp_budgets"
-MAPS: Final = (*_MAPPED, LIVE_MAP, SERVICE_IDS, MASQUERADED, BUDGETS)
+MAPS: Final = (*_MAPPED, LIVE_MAP, SERVICE_IDS, MASQUERADED, FRAGMENTS, BUDGETS)
 
 
 class Tables:
