@@ -10,7 +10,7 @@ import socket
 import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 _NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -48,11 +48,21 @@ class Bench:
 
     def __init__(self, prefix: str) -> None:
         self._director, self._client = f"{prefix}lb", f"{prefix}client"
-        self._wire: socket.socket | None = None
 
     def __enter__(self) -> "Bench":
-        ip("netns", "add", self._director)
-        ip("netns", "add", self._client)
+        with ExitStack() as undo:
+            for name in (self._director, self._client):
+                ip("netns", "add", name)
+                undo.callback(ip, "netns", "del", name)
+            self._make()
+            undo.callback(self._wire.close)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    def _make(self) -> None:
         ip("-n", self._client, "-batch", "-", lines=_OUTSIDE.format(director=self._director))
         servers = "".join(
             f"neigh add 192.168.1.10{n} lladdr 02:00:00:00:01:0{n} dev eth1 nud permanent\n"
@@ -66,13 +76,6 @@ class Bench:
         with namespace(self._client):
             self._wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
             self._wire.bind(("v0", 0))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._wire is not None:
-            self._wire.close()
-        for name in (self._director, self._client):
-            ip("netns", "del", name)
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -82,7 +85,6 @@ class Bench:
 
     def inject(self, arguments: list[str]) -> None:
         """Put packets in as `inject PROTO SRC:PORT DST:PORT [FLAGS] [-n N] [-l BYTES]`."""
-        assert self._wire is not None
         frame, count = build(arguments)
         for _ in range(count):
             self._wire.send(frame)

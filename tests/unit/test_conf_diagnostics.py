@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trimaran.conf import load
+from trimaran.conf import fitted, load
 from trimaran.views.diagnostics import diagnostic_text
 
 CASES = sorted((Path(__file__).parents[1] / "data" / "conf").glob("*.conf"))
@@ -131,12 +131,13 @@ def test_a_line_without_fault_says_nothing() -> None:
 
 def test_an_absent_interface_is_reported_once_where_it_is_named() -> None:
     text = (ROUTER % "track_interface { eth1 }").replace("/24", "/24 dev eth0")
-    result = load(text.encode(), "f", interfaces=frozenset({"lo", "eth1"}))
+    read = load(text.encode(), "f")
+    result = fitted(read, frozenset({"lo", "eth1"}))
     assert [str(d) for d in result.diagnostics] == [
         "f:2:13: error: this machine has no interface 'eth0'; it has eth1, lo"
     ]
     assert result.config is None
-    assert load(text.encode(), "f", interfaces=frozenset({"eth0", "eth1"})).config is not None
+    assert fitted(read, frozenset({"eth0", "eth1"})) == read
 
 
 def test_carets_stand_under_wide_characters() -> None:

@@ -36,7 +36,7 @@ def shown(result: conf.Result) -> str:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_it_means_the_same_when_it_is_read_again(file: Path) -> None:
-    result = read(file, config_id="lb1")
+    result = read(file, "lb1")
     text = shown(result)
     assert load(text.encode(), "f").config == result.config
     assert [line.split("  #")[0] for line in effective(text).splitlines()] == [

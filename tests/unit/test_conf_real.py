@@ -11,7 +11,7 @@ REAL = Path(__file__).parents[1] / "data" / "conf" / "real"
 
 
 def config(name: str, config_id: str = "lb1", warnings: tuple[str, ...] = ()) -> Config:
-    result = read(REAL / f"{name}.conf", config_id=config_id)
+    result = read(REAL / f"{name}.conf", config_id)
     said = [str(diagnostic).partition("warning: ")[2] for diagnostic in result.diagnostics]
     assert result.config is not None, result.diagnostics
     assert len(said) == len(warnings), said

@@ -227,3 +227,21 @@ def test_where_vrrp_ends() -> None:
         "100 VIPs",
         "whole VIPs cost 10 % more on the worst host than ECMP's single flows",
     ]
+
+
+@pytest.mark.parametrize("slow", [10**3, 10**5, 10**9])
+def test_extremely_unequal_links_are_planned_in_full(slow: int) -> None:
+    hosts = (Host("fast", Fraction(10**10)), Host("slow", Fraction(10**10, slow)))
+    for vips in (1, 2, 12, 60):
+        found = plan(Demand(hosts, vips=vips, objective=Objective.PEAK))
+        assert found.evaluation.unheld is None
+        assert all(sorted(order) == ["fast", "slow"] for order in found.lists)
+
+
+def test_fewer_weighted_vips_than_hosts_cannot_keep_all_active() -> None:
+    hosts = tuple(Host(name, Fraction(10**9)) for name in "abcd")
+    weights = (Fraction(3, 10), Fraction(1))
+    with pytest.raises(Infeasible, match="2 VIPs cannot keep 4 hosts active"):
+        plan(
+            Demand(hosts, survive=2, vips=weights, objective=Objective.FIT, traffic=Fraction(10**9))
+        )

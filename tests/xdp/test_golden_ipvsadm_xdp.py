@@ -4,6 +4,7 @@ A session is played up to the first thing in it that XDP cannot do, which it mus
 """
 
 import io
+import os
 import re
 import socket
 import sys
@@ -50,7 +51,7 @@ def on_xdp(step: Step) -> Step:
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    with Bench("trimaran-golden-") as bench:
+    with Bench(f"trimaran-golden-{os.getpid()}-") as bench:
         yield bench
 
 

@@ -33,7 +33,7 @@ def check(files: tuple[Path, ...], config_id: str | None, as_json: bool) -> None
 
     Exit status: 0 clean, 1 warnings only, 2 errors.
     """
-    results = compared({str(file): read(file, config_id=config_id) for file in files})
+    results = compared({str(file): read(file, config_id) for file in files})
     if as_json:
         click.echo(results_json(results))
     else:

@@ -29,7 +29,7 @@ def show(file: Path, config_id: str | None) -> None:
     Includes and definitions are put in, and what the file leaves out is filled in. The result is
     a configuration again. What is wrong goes to standard error; exit status 2 if there are errors.
     """
-    result = read(file, config_id=config_id)
+    result = read(file, config_id)
     for diagnostic in result.diagnostics:
         click.echo(diagnostic_text(diagnostic), err=True)
     if result.config is None or result.said is None:

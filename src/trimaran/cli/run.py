@@ -66,13 +66,12 @@ def run(
     from trimaran.dataplane.ipvs.plane import ForeignChanges
     from trimaran.views.diagnostics import diagnostic_text
 
-    result = read_for_this_machine(file, config_id)
+    result = read_for_this_machine(file, config_id, _enter)
     for diagnostic in result.diagnostics:
         click.echo(diagnostic_text(diagnostic), err=True)
     if result.config is None:
         sys.exit(2)
-    if os.geteuid() != 0:
-        _refuse("trimaran run: you must be root (it opens raw sockets, adds addresses, loads BPF)")
+    _demand_root()
     hold_signals()
     try:
         directory = RunDirectory((run_dir or default_run_directory()).absolute())
@@ -90,6 +89,22 @@ def run(
     flush()
     # Not sys.exit: a log that nobody reads holds the thread that writes it, for ever.
     os._exit(status)
+
+
+def _enter(namespace: str) -> None:
+    from trimaran.net.errors import NetError
+    from trimaran.net.namespaces import enter
+
+    _demand_root()
+    try:
+        enter(namespace)
+    except NetError as error:
+        _refuse(str(error))
+
+
+def _demand_root() -> None:
+    if os.geteuid() != 0:
+        _refuse("trimaran run: you must be root (it opens raw sockets, adds addresses, loads BPF)")
 
 
 def _refuse(text: str) -> None:

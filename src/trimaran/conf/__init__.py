@@ -21,7 +21,7 @@ The whole room is pure: it opens no file and asks nothing of the system.
 """
 
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span, printable
-from trimaran.conf.loading import Result, load, refused
+from trimaran.conf.loading import Result, fitted, load, refused
 from trimaran.conf.surroundings import Surroundings, Unreadable
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Span",
     "Surroundings",
     "Unreadable",
+    "fitted",
     "load",
     "printable",
     "refused",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span
@@ -18,6 +18,7 @@ from trimaran.conf.table import FILE
 from trimaran.conf.table.globals import (
     ENABLE_SCRIPT_SECURITY,
     GLOBAL_DEFS,
+    NET_NAMESPACE,
     ROUTER_ID,
     SCRIPT_USER,
 )
@@ -58,12 +59,10 @@ def refused(file: str, message: str, advice: str | None = None) -> Result:
 def load(
     text: bytes,
     file: str,
-    interfaces: frozenset[str] | None = None,
     surroundings: Surroundings = NOTHING_AROUND,
 ) -> Result:
     """Read a configuration. `file` is its name, for diagnostics and `include`. Never raises.
 
-    `interfaces`: those of the machine that it is for; None if that is not known or not asked.
     `surroundings`: the files and names that it may refer to.
     """
     if b"\0" in text:
@@ -73,11 +72,21 @@ def load(
     with suppress(Abandoned):
         if lines := decoded(text, file, 0, report):
             said = _said(lines, surroundings, report)
-            config = _config(said, interfaces, report)
+            config = _config(said, report)
     if config is None and not report.errors:
         empty = refused(file, "nothing is configured", "write a vrrp_instance or a virtual_server")
         return Result(None, empty.diagnostics + report.in_file_order(), said)
     return Result(config, report.in_file_order(), said)
+
+
+def fitted(result: Result, interfaces: frozenset[str]) -> Result:
+    """The result again, for a machine that has these interfaces: a file may name no others."""
+    report = Report()
+    if result.said is not None:
+        report_absent_interfaces(result.said.all(VRRP_INSTANCE), interfaces, report)
+    found = report.in_file_order()
+    config = None if found else result.config
+    return replace(result, config=config, diagnostics=(*result.diagnostics, *found))
 
 
 def _said(main: Source, surroundings: Surroundings, report: Report) -> Setting[bool]:
@@ -89,15 +98,11 @@ def _said(main: Source, surroundings: Surroundings, report: Report) -> Setting[b
     return file
 
 
-def _config(
-    file: Setting[bool], interfaces: frozenset[str] | None, report: Report
-) -> Config | None:
+def _config(file: Setting[bool], report: Report) -> Config | None:
     global_defs: Setting[Any] = Setting(file.word, file.at, ())
     for block in file.all(GLOBAL_DEFS):
         global_defs.absorb(block)
     routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, report)
-    if interfaces is not None:
-        report_absent_interfaces(file.all(VRRP_INSTANCE), interfaces, report)
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
     synchronisation = _synchronisation(global_defs, routers, report)
     report_vain_weights(file.all(VRRP_INSTANCE), report)
@@ -110,7 +115,15 @@ def _config(
     scripts = ScriptPolicy(
         user, group, global_defs[ENABLE_SCRIPT_SECURITY], global_defs[RS_INIT_NOTIFIES]
     )
-    return Config(global_defs.get(ROUTER_ID), routers, services, timeouts, scripts, synchronisation)
+    return Config(
+        global_defs.get(ROUTER_ID),
+        routers,
+        services,
+        timeouts,
+        scripts,
+        synchronisation,
+        file.get(NET_NAMESPACE),
+    )
 
 
 def _synchronisation(

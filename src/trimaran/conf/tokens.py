@@ -9,7 +9,7 @@ pieces without a blank between them are one word.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from trimaran.conf.diagnostics import Span
 
@@ -106,6 +106,32 @@ class Word(NamedTuple):
         return self.source.lines[self.line - 1]
 
 
+class Run(Sequence[Place]):
+    """The places of characters that follow each other on one line of a file."""
+
+    __slots__ = ("_column", "_length", "_line", "_source")
+
+    def __init__(self, source: Source, line: int, column: int, length: int) -> None:
+        self._source, self._line, self._column, self._length = source, line, column, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Place: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Run": ...
+    def __getitem__(self, index: int | slice) -> "Place | Run":
+        if isinstance(index, slice):
+            start, end, _ = index.indices(self._length)
+            return Run(self._source, self._line, self._column + start, max(0, end - start))
+        if index < 0:
+            index += self._length
+        if not 0 <= index < self._length:
+            raise IndexError(index)
+        return Place(self._source, self._line, self._column + index)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
     """A line that may have come together from several places: one place for each character."""
@@ -172,18 +198,18 @@ def _special_words(source: Source, number: int, line: str) -> list[Word]:
 
 def literal(source: Source, number: int, line: str) -> Text:
     """A line of the file without its comment, and with the escapes of comment signs undone."""
-    kept: list[int] = []
-    start = 0
+    parts = []
+    start, end = 0, len(line)
     for match in _COMMENT.finditer(line):
         if match.lastgroup == "comment":
-            line = line[: match.start()]
+            end = match.start()
             break
         if match[0].startswith("\\"):
-            kept.extend(range(start, match.start()))
+            parts.append((start, match.start()))
             start = match.start() + 1
-    kept.extend(range(start, len(line)))
-    text = line if len(kept) == len(line) else "".join(line[index] for index in kept)
-    return Text(text, [Place(source, number, index + 1) for index in kept])
+    parts.append((start, end))
+    runs = [Text(line[a:b], Run(source, number, a + 1, b - a)) for a, b in parts]
+    return joined(runs) if len(runs) > 1 else runs[0]
 
 
 def expanded_words(line: Text, home: Place | None = None) -> list[Word]:

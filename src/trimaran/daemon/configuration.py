@@ -4,11 +4,11 @@ import gc
 import glob
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from trimaran.conf import Result, Surroundings, Unreadable, load, refused
+from trimaran.conf import Result, Surroundings, Unreadable, fitted, load, refused
 
 LARGEST = 64 * 2**20
 """Bytes. The largest real files have a few megabytes."""
@@ -43,13 +43,10 @@ def host_id() -> str:
     return socket.gethostname().partition(".")[0]
 
 
-def read(
-    path: Path, interfaces: frozenset[str] | None = None, config_id: str | None = None
-) -> Result:
+def read(path: Path, config_id: str | None = None) -> Result:
     """What a file means. That it cannot be read is a diagnostic like any other.
 
-    `interfaces`: those that the file may name; None for any. `config_id`: whom `@ID` lines are
-    for; None for this host.
+    `config_id`: whom `@ID` lines are for; None for this host.
     """
     name = str(path)
     try:
@@ -73,15 +70,23 @@ def read(
         seed=os.getpid(),
     )
     with _without_garbage_collection():
-        return load(text, name, interfaces, surroundings)
+        return load(text, name, surroundings)
 
 
-def read_for_this_machine(path: Path, config_id: str | None = None) -> Result:
-    """What a file means with the interfaces that this network namespace has."""
+def read_for_this_machine(
+    path: Path, config_id: str | None = None, enter: Callable[[str], None] | None = None
+) -> Result:
+    """What a file means with the interfaces that this network namespace has.
+
+    `enter` moves to the network namespace that the file names, if it does.
+    """
     if path.exists() and not path.is_dir() and not path.is_file():
         # To wait for a pipe's writer would stop the daemon at its next reload.
         return refused(str(path), "this is not a regular file")
-    return read(path, frozenset(name for _, name in socket.if_nameindex()), config_id)
+    result = read(path, config_id)
+    if enter and result.config and result.config.net_namespace:
+        enter(result.config.net_namespace)
+    return fitted(result, frozenset(name for _, name in socket.if_nameindex()))
 
 
 @contextmanager

@@ -373,6 +373,8 @@ class Steward:
             log.error("reload refused: the running configuration stays as it was")
         elif config == self._config:
             log.info("reload: nothing has changed")
+        elif config.net_namespace != self._config.net_namespace:
+            log.error("reload refused: net_namespace cannot change while the daemon runs")
         else:
             self._config = config
             self._forget_removed_servers()

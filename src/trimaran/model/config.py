@@ -13,7 +13,8 @@ from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
 class Config:
     """Everything the daemon is asked to do. Names and keys are unique, references resolve.
 
-    `timeouts`: those that are to be set; 0 for one that is not.
+    `timeouts`: those that are to be set; 0 for one that is not. `net_namespace`: None for the one
+    that the daemon is started in.
     """
 
     router_id: str | None = None
@@ -22,3 +23,4 @@ class Config:
     timeouts: Timeouts = NO_TIMEOUTS
     scripts: ScriptPolicy = field(default=ScriptPolicy())
     synchronisation: Synchronisation | None = None
+    net_namespace: str | None = None

@@ -62,7 +62,9 @@ def configurations(lists: Sequence[Sequence[str]], site: Site) -> dict[str, Conf
         )
     addresses = site.addresses[: len(lists)]
     services = tuple(
-        _virtual_service(address.ip, service) for service in site.services for address in addresses
+        _virtual_service(address.ip, service, grouped=len(addresses) > 1)
+        for service in site.services
+        for address in addresses
     )
     ranked = [priorities(order) for order in lists]
     return {
@@ -90,10 +92,11 @@ def _virtual_router(index: int, address: IPv4Interface, priority: int, site: Sit
     )
 
 
-def _virtual_service(vip: IPv4Address, service: Service) -> VirtualService:
+def _virtual_service(vip: IPv4Address, service: Service, *, grouped: bool) -> VirtualService:
     servers = tuple(_real_server(address, service) for address in service.real_servers)
     key = ServiceKey(service.protocol, vip, service.port)
-    return VirtualService(key, "rr", Forwarding.DIRECT_ROUTING, servers)
+    group = f"{service.protocol.lower()}-{service.port}" if grouped else None
+    return VirtualService(key, "rr", Forwarding.DIRECT_ROUTING, servers, group=group)
 
 
 def _real_server(address: IPv4Address, service: Service) -> RealServer:

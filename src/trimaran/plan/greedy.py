@@ -16,6 +16,7 @@ from trimaran.plan.instance import Instance, Order
 from trimaran.plan.states import as_array
 
 _LARGEST = 1e280  # where the potential is cut off, so that sums of it stay finite
+_DEAREST = 1e300
 
 
 class Potential:
@@ -49,14 +50,18 @@ class Potential:
     def costs(self, prefix: int, units: int) -> npt.NDArray[np.float64]:
         """What each host as the next choice after `prefix` adds; infinite for those in it."""
         rows = self.rows(prefix)
-        added: npt.NDArray[np.float64] = self.cells[rows].sum(axis=0) * (self.factors(units) - 1)
+        with np.errstate(over="ignore"):
+            grown = self.cells[rows].sum(axis=0) * (self.factors(units) - 1)
+        # However slow a host, it is better than one in the prefix.
+        added: npt.NDArray[np.float64] = np.minimum(grown, _DEAREST)
         added[list(members(prefix))] = np.inf
         return added
 
     def add(self, prefix: int, host: int, units: int) -> None:
         """The VIP's next choice after `prefix` is `host`."""
         rows = self.rows(prefix)
-        grown = self.cells[rows, host] * self.factors(units)[host]
+        with np.errstate(over="ignore"):
+            grown = self.cells[rows, host] * self.factors(units)[host]
         self.cells[rows, host] = np.minimum(grown, _LARGEST)
 
 

@@ -108,7 +108,8 @@ def instance(demand: Demand, vips: int | tuple[Fraction, ...]) -> Instance:
     equal = len(set(units)) == 1
     low, high = _primaries(demand, len(units), equal=equal)
     primaries = None
-    if demand.discipline is Normal.EVEN and not equal and len(family.deciding) > 1:
+    enough = len(units) >= sum(low)  # else there is no plan, as the planner says
+    if demand.discipline is Normal.EVEN and not equal and len(family.deciding) > 1 and enough:
         # Without losses to survive, an even normal state is the least peak itself.
         unheld = [None] * len(units)
         primaries = tuple(levelled(unheld, units, speeds, even=True, active=sum(low) > 0))

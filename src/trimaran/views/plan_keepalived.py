@@ -3,7 +3,9 @@
 Only what `plan.directors` says is written; a model may hold more than a plan decides.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from trimaran.conf.values import seconds
 from trimaran.model.check import TcpCheck
@@ -20,10 +22,21 @@ def keepalived_text(config: Config, comment: Iterable[str] = ()) -> str:
     lines += _block("global_defs", [f"router_id {config.router_id}"])
     for router in config.virtual_routers:
         lines += ["", *_block(f"vrrp_instance {router.name}", _router(router))]
-    for service in config.virtual_services:
-        key = service.key
-        lines += ["", *_block(f"virtual_server {key.address} {key.port}", _service(service))]
+    for group, members in groupby(config.virtual_services, key=attrgetter("group")):
+        lines += _services(group, list(members))
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _services(group: str | None, services: Sequence[VirtualService]) -> Iterator[str]:
+    """Those of a group are alike: written once, so that a change is made once."""
+    if group is not None:
+        members = [f"{service.key.address} {service.key.port}" for service in services]
+        yield from ("", *_block(f"virtual_server_group {group}", members))
+        yield from ("", *_block(f"virtual_server group {group}", _service(services[0])))
+        return
+    for service in services:
+        key = service.key
+        yield from ("", *_block(f"virtual_server {key.address} {key.port}", _service(service)))
 
 
 def _block(head: str, body: Iterable[str]) -> Iterator[str]:

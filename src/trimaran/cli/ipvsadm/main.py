@@ -4,6 +4,7 @@ Two options are ours, and may stand anywhere: `--dataplane xdp|ipvs|auto` and `-
 the daemon). All other words are ipvsadm's.
 """
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -46,9 +47,13 @@ def main(
         sys.stdout.write(usage(program))
         return 0
     directory = Path(run_directory) if run_directory else None
+    if lines is None:
+        lines = sys.stdin
+        if isinstance(lines, io.TextIOWrapper):
+            lines.reconfigure(errors="surrogateescape")  # a line of nonsense is refused as such
     try:
         with open_dataplane(dataplane, directory) as operator:
-            return Runner(operator, program, sys.stdout, sys.stderr).run(words, lines or sys.stdin)
+            return Runner(operator, program, sys.stdout, sys.stderr).run(words, lines)
     except DataplaneError as error:
         print(f"Can't initialize ipvs: {refusals.text(error)}\n{_DOUBT}", file=sys.stderr)
         return _CANNOT_OPEN
@@ -61,6 +66,8 @@ def script() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _taken(words: list[str], option: str) -> str | None:

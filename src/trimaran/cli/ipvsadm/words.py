@@ -91,7 +91,7 @@ def endpoint(text: str, protocol: Protocol | None) -> Endpoint | None:
 
 def ipv4(host: str) -> IPv4Address | None:
     """An address as inet_aton(3) reads it, or of the host of this name."""
-    if not host or host.startswith("<"):  # two cases that Python has words of its own for
+    if not host or host.startswith("<") or "\0" in host:  # of which Python thinks otherwise
         return None
     try:
         return IPv4Address(socket.inet_aton(host))

@@ -122,7 +122,14 @@ GLOBAL_DEFS = Keyword(
     ),
 )
 _RUN_DIRECTORY = "ignored: several daemons on a host need a --run-dir each"
+NET_NAMESPACE = Keyword(
+    "net_namespace",
+    Text("NAME"),
+    "The network namespace that the daemon works in, as `ip netns` names it. A reload cannot "
+    "change it.",
+)
 TOP = (
+    NET_NAMESPACE,
     GLOBAL_DEFS,
     Keyword("instance", Text("NAME"), "Name of this daemon.", ignored=_RUN_DIRECTORY),
     Keyword("use_pid_dir", Flag(), "Where PID files are.", ignored=_RUN_DIRECTORY),

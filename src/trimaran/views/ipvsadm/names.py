@@ -15,7 +15,10 @@ from trimaran.model.service import (
 )
 
 Name = Callable[[str, IPAddress, int], str]
-"""How an address and a port of this protocol are written, such as `192.168.1.10:80`."""
+"""How an address and a port of this protocol are written, such as `192.168.1.10:80`.
+
+The protocol is empty where none is known.
+"""
 
 _SERVICE_WIDTH = 33
 _SERVER_WIDTH = 28
@@ -46,8 +49,13 @@ def service_text(key: ServiceKey, name: Name) -> str:
 
 def server_text(service: ServiceKey, key: ServerKey, name: Name) -> str:
     """A server in a service's rows: IPv4 is cut at 28 characters, IPv6 never is."""
-    text = name(service.protocol, key.address, key.port)
+    text = server_name(service, key, name)
     return text[:_SERVER_WIDTH] if key.address.version == 4 else text
+
+
+def server_name(service: ServiceKey, key: ServerKey, name: Name) -> str:
+    """A server in full. Behind a mark its port may be any protocol's, so it has no name."""
+    return name("" if service.mark else service.protocol, key.address, key.port)
 
 
 def flags_text(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from trimaran.dataplane.base import DestinationView, ServiceView, Settings, Tunnel, TunnelType
 from trimaran.model.service import Forwarding, Protocol, ServiceKey
-from trimaran.views.ipvsadm.names import Name, flags_text, mask_text, numeric, signed
+from trimaran.views.ipvsadm.names import Name, flags_text, mask_text, numeric, server_name, signed
 
 _OPTIONS = {Protocol.TCP: "-t", Protocol.UDP: "-u", Protocol.SCTP: "--sctp-service"}
 _METHODS = {
@@ -52,9 +52,8 @@ def _settings(key: ServiceKey, settings: Settings) -> str:
 
 def _server(service: ServiceKey, view: DestinationView, name: Name) -> str:
     destination = view.destination
-    key = destination.key
     text = (
-        f"-r {name(service.protocol, key.address, key.port)} "
+        f"-r {server_name(service, view.destination.key, name)} "
         f"{_METHODS[destination.forwarding]} -w {destination.weight}"
     )
     if destination.forwarding is Forwarding.TUNNEL:
