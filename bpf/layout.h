@@ -266,6 +266,13 @@ struct entering {
 	__u32 entered;		/* out */
 };
 
+struct preview {
+	__u64 addresses;
+	__u64 transport;
+	__u32 service;
+	__s32 chosen;		/* out: a destination, or negative */
+};
+
 struct clock_reading {
 	__u64 jiffies;
 	__u64 time;
