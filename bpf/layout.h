@@ -16,6 +16,7 @@
 #define FILTER_WORDS 2048	/* of 32 bits, one bit for an address's hash */
 #define INTERFACES 1024		/* by ifindex modulo this */
 #define TICKS_PER_SECOND 16	/* unit of expiry stamps */
+#define WAYS 4096		/* to clients, by hash, on each CPU */
 #define FRAGMENTED_PACKETS 16384	/* remembered at a time */
 #define EVENTS 16
 
@@ -125,6 +126,19 @@ struct fragment {
 	__u8 forwarding;
 	__u8 out;		/* to the client */
 	__u16 zero;
+};
+
+/* The way to a client, as the kernel said in this tick. */
+struct way {
+	__u32 client;
+	__u32 source;
+	__u32 tick;
+	__u32 ingress;
+	__u32 interface;
+	__u32 mtu;
+	__u8 mac[6];
+	__u8 source_mac[6];
+	__u32 reserved;
 };
 
 enum event {

@@ -4,6 +4,7 @@
 #include "forward.h"
 #include "reply.h"
 #include "states.h"
+#include "vlan.h"
 
 static __always_inline void count_packet(struct counters *c, const struct packet *p)
 {
@@ -111,7 +112,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 	if (!s || !starts || (__u16)p->transport == bpf_htons(20)) {
 		if (slot)
 			slot->control = 0;
-		else if (s && p->protocol == IPPROTO_TCP && !(p->flags & TCP_RST) &&
+		else if (s && p->protocol != IPPROTO_UDP && !(p->flags & TCP_RST) &&
 			 overflows(n, now))
 			return forward_hashed(ctx, p, s, n->hash, cpu);
 		return XDP_PASS;
@@ -191,8 +192,7 @@ static __noinline int follow(struct xdp_md *ctx, int kind)
 				      : verdict;
 }
 
-SEC("xdp")
-int trimaran(struct xdp_md *ctx)
+static __always_inline int handle(struct xdp_md *ctx)
 {
 	struct neighbourhood n;
 	struct packet p;
@@ -233,14 +233,14 @@ int trimaran(struct xdp_md *ctx)
 	count_packet(c, &p);
 	switch (forwarding_of(control)) {
 	case FORWARD_TUNNELLED:
-		if (d->tunnel != TUNNEL_IPIP)
+		if (d->tunnel != TUNNEL_IPIP || d->forwarding != FORWARD_TUNNELLED)
 			break;
 		decrement_ttl(p.ip);
 		if (!push_outer(ctx, &p, d, 0, IPPROTO_IPIP))
 			return XDP_DROP;
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	case FORWARD_MASQUERADED:
-		if (ingress(ctx)->partial_checksums)
+		if (ingress(ctx)->partial_checksums || p.protocol == IPPROTO_SCTP)
 			break;
 		decrement_ttl(p.ip);
 		if (!translate(&p, 0, 0, d->address, d->port))
@@ -251,6 +251,22 @@ int trimaran(struct xdp_md *ctx)
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	}
 	return forward(ctx, destination_of(control), forwarding_of(control));
+}
+
+SEC("xdp")
+int trimaran(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	__u64 tags = 0;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return XDP_PASS;
+	if (is_tag(eth->h_proto))
+		tags = take_tags(ctx);
+
+	int verdict = handle(ctx);
+
+	return tags && verdict != XDP_DROP && !put_tags(ctx, tags) ? XDP_DROP : verdict;
 }
 
 static long sweep_bucket(__u32 i, struct sweep *s)

@@ -486,8 +486,6 @@ def _unsupported(service: Service) -> str | None:
         reason = "serve firewall marks (IPVS can)"
     elif service.key.address.version == 6:
         reason = "serve IPv6 yet"
-    elif service.key.protocol is Protocol.SCTP:
-        reason = "serve SCTP yet"
     elif service.settings != Settings(service.settings.scheduler):
         reason = "do persistence, one-packet scheduling or scheduler flags yet"
     if reason is not None:
