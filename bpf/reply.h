@@ -152,8 +152,7 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 
 	if (p.ip->ttl <= 1)
 		return expire();
-	if (kind == OF_A_FLOW && p.verify_checksum && p.flags & TCP_SYN &&
-	    checksum_is_missing(ctx, &p)) {
+	if (kind == OF_A_FLOW && p.verify_checksum && checksum_is_missing(ctx, &p)) {
 		count_event(EVENT_CHECKSUM_OFFLOADED);
 		return XDP_DROP;
 	}
