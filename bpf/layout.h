@@ -187,8 +187,8 @@ struct live {
 	__u32 services;			/* how many are configured */
 	__u32 icmp_per_second;
 	__u32 lifetime[STATES];		/* ticks that an entry lives after a packet */
-	__u32 masqueraded;		/* how many destinations are */
-	__u32 reserved;
+	__u32 masqueraded;		/* how many servers are */
+	__u32 tunnelled;		/* whether any is */
 	__u64 unresolved_hop;		/* interface and address of one that a client was behind */
 	__u32 server_filter[FILTER_WORDS];	/* by hash: may be a masqueraded server's address */
 	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */

@@ -4,6 +4,7 @@
 #include "forward.h"
 #include "reply.h"
 #include "states.h"
+#include "tunnel_error.h"
 #include "vlan.h"
 
 static __always_inline void count_packet(struct counters *c, const struct packet *p)
@@ -192,6 +193,14 @@ static __noinline int follow(struct xdp_md *ctx, int kind)
 				      : verdict;
 }
 
+/* Perhaps an ICMP error about what went to a server. */
+static __noinline int error_on_the_way(struct xdp_md *ctx)
+{
+	int verdict = tunnel_error(ctx);
+
+	return verdict == NO_FLOW ? reply(ctx) : verdict;
+}
+
 static __always_inline int handle(struct xdp_md *ctx)
 {
 	struct neighbourhood n;
@@ -200,11 +209,13 @@ static __always_inline int handle(struct xdp_md *ctx)
 
 	if (!parse_frame(ctx, &p))
 		return XDP_PASS;
-	if (!is_held(p.ip->daddr))
-		return live.masqueraded && (may_be_servers(p.ip->saddr) ||
-					    p.ip->protocol == IPPROTO_ICMP)
-			       ? reply(ctx)
+	if (!is_held(p.ip->daddr)) {
+		if (live.masqueraded && may_be_servers(p.ip->saddr))
+			return reply(ctx);
+		return p.ip->protocol == IPPROTO_ICMP && live.masqueraded | live.tunnelled
+			       ? error_on_the_way(ctx)
 			       : XDP_PASS;
+	}
 	if (!is_for_us(ctx, &p))
 		return XDP_PASS;
 

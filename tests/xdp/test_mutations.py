@@ -6,6 +6,7 @@ import struct
 from frames import (
     ABORTED,
     ACK,
+    DIRECTOR,
     DIRECTOR_MAC,
     DNS,
     HTTP,
@@ -15,6 +16,7 @@ from frames import (
     TX,
     VIP,
     Director,
+    checksum,
     ethernet,
     ip,
     server,
@@ -59,6 +61,7 @@ def services() -> list[Service]:
 
 def error(quoted: bytes, **outer: object) -> bytes:
     message = struct.pack("!BBHI", 3, 4, 0, 1300) + quoted
+    message = message[:2] + checksum(message).to_bytes(2) + message[4:]
     return ethernet(ip(message, 1, source="10.9.9.9", **outer))  # type: ignore[arg-type]
 
 
@@ -71,7 +74,23 @@ def seeds() -> list[bytes]:
         udp(port=80, to=20010, source=WEB, target="10.0.0.9", fragment=0x2000),
         udp(port=80, to=20010, source=WEB, target="10.0.0.9", fragment=0x2001),
     ]
+    outers = [
+        ip(tcp(SYN, to=81)[14:], 4, source=str(DIRECTOR), target="192.168.1.102"),
+        ip(
+            bytes(2) + b"\x17\xc0" + bytes(5) + b"\4\0\0" + tcp(SYN, to=82)[14:],
+            17,
+            source=str(DIRECTOR),
+            target="192.168.1.102",
+        ),
+        ip(
+            b"\x80\0\x08\0" + bytes(4) + tcp(SYN, to=83)[14:],
+            47,
+            source=str(DIRECTOR),
+            target="192.168.1.102",
+        ),
+    ]
     return [
+        *(error(outer, target=str(DIRECTOR)) for outer in outers),
         *(tcp(flags, to=to) for flags in (SYN, ACK) for to in (80, 81, 82, 83, 90)),
         udp(data=bytes(40)),
         udp(fragment=0x2000),
