@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,8 +149,11 @@ def test_the_watchdog_is_fed_twice_as_often_as_asked(
 
 
 def _asked(path: Path, ask: Callable[[], bytes]) -> bytes:
+    async def echo(request: dict[str, Any]) -> bytes:
+        return json.dumps(request).encode()
+
     async def scenario() -> bytes:
-        server = await control.serve(path, lambda request: json.dumps(request).encode())
+        server = await control.serve(path, echo)
         async with server:
             return await asyncio.to_thread(ask)
 

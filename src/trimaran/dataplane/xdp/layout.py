@@ -186,7 +186,7 @@ LIVE: Final = np.dtype(
         ("lifetime", "<u4", (STATES,)),
         ("takeover", "<u8"),
         ("masqueraded", "<u4"),
-        ("reserved", "<u4"),
+        ("tunnelled", "<u4"),
         ("unresolved_hop", "<u8"),
         ("server_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
