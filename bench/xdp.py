@@ -42,6 +42,8 @@ ESTABLISHED = tcp(ACK, data=DATA)
 NEW_TCP = tcp(SYN, data=DATA)
 TUNNELLED = ServiceKey(Protocol.TCP, VIP, 81)
 MASQUERADED = ServiceKey(Protocol.TCP, VIP, 82)
+ALONE = ServiceKey(Protocol.TCP, VIP, 83)
+"""Masqueraded to the first server only, on port 82 like the other service."""
 METHODS = {
     HTTP: Forwarding.DIRECT_ROUTING,
     DNS: Forwarding.DIRECT_ROUTING,
@@ -52,7 +54,10 @@ METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`flows`: 0 for ever new ones. `first`: the packet that opens each flow beforehand."""
+    """`flows`: 0 for ever new ones. `first`: the packet that opens each flow beforehand.
+
+    `anchored`: the anchor does the same, and its verdict is looked at.
+    """
 
     name: str
     frame: bytes
@@ -60,12 +65,14 @@ class Case:
     verdict: str = "XDP_TX"
     first: bytes | None = None
     burst: int = 100_000
+    anchored: bool = True
 
     def line(self, frame: bytes) -> str:
         """As xdpbench reads it: its flows differ in client address and port."""
         vary = 0 if self.flows == 1 else 4
         seeds = 1 if self.first and self.flows else 0
-        return f"{self.name}|{self.verdict}|{vary}|{self.flows}|{seeds}|{frame.hex()}\n"
+        verdict = "XDP_TX" if frame is self.first else self.verdict
+        return f"{self.name}|{verdict}|{vary}|{self.flows}|{seeds}|{frame.hex()}\n"
 
 
 CASES = (
@@ -84,6 +91,14 @@ CASES = (
         1,
         first=tcp(SYN, data=DATA, to=MASQUERADED.port),
     ),
+    Case(
+        "a masqueraded server's reply",
+        tcp(ACK, data=DATA, port=82, to=20010, source=str(server(101).address), target="10.0.0.9"),
+        1,
+        "XDP_REDIRECT",
+        first=tcp(SYN, data=DATA, to=ALONE.port),
+        anchored=False,
+    ),
     # So many that the table fills to its capacity of 1M, and no further.
     Case("TCP new flows", NEW_TCP, 0, burst=30_000),
     Case("UDP new flows", udp(data=bytes(22)), 0, burst=30_000),
@@ -100,7 +115,7 @@ def load_anchor() -> libbpf.BpfObject:
     def put(name: str, key: bytes, value: bytes) -> None:
         libbpf.update(anchor.map_descriptor(name), key, value)
 
-    for number, service in enumerate(METHODS):
+    for number, service in enumerate((*METHODS, ALONE)):
         key = VIP.packed + service.port.to_bytes(2, "big") + bytes([service.protocol.number, 0])
         put("vips", key, number.to_bytes(4, "little") + bytes(4))
         ring = b"".join((1 + i % len(SERVERS)).to_bytes(2, "little") for i in range(65536))
@@ -114,6 +129,7 @@ def load_anchor() -> libbpf.BpfObject:
 def open_director() -> Director:
     """trimaran's own program with a service for each method, room for 1M flows."""
     director = Director(XdpDataplane.open(flows=FLOWS, log=lambda line: None))
+    alone = Destination(server(SERVERS[0], MASQUERADED.port), forwarding=Forwarding.MASQUERADING)
     director.plane.apply(
         [
             Service(
@@ -125,8 +141,23 @@ def open_director() -> Director:
             )
             for key, forwarding in METHODS.items()
         ]
+        + [Service(ALONE, Settings("rr"), (alone,))]
     )
     return director
+
+
+def lay_route() -> None:
+    """A way for replies to clients, by another interface, so that they leave by redirection."""
+    for command in (
+        "ip link set lo up",
+        "ip link add out type veth peer name wire",
+        "ip address add 10.0.0.1/8 dev out",
+        "ip link set out up",
+        "ip link set wire up",
+        "ip neigh add 10.0.0.9 lladdr 02:00:00:00:fe:fe dev out",
+        "sysctl -qw net.ipv4.ip_forward=1",
+    ):
+        subprocess.run(command.split(), check=True)
 
 
 @contextmanager
@@ -158,7 +189,7 @@ def xdpbench(targets: list[str], case: Case, frame: bytes, bursts: int, burst: i
         command = ["chrt", "--fifo", "1", str(BUILT / "xdpbench"), *options, *targets]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=120)
     results = {line["target"]: line for line in map(json.loads, done.stdout.splitlines())}
-    for name in PROGRAMS[1:]:
+    for name in PROGRAMS[1 if case.anchored else 2 :]:
         if not results[name]["ok"]:
             raise SystemExit(f"xdp: {case.name}: {name} answered {results[name]['verdict']}")
     return results
@@ -210,6 +241,7 @@ def main() -> None:
     print(f"xdp: {machine()}: a noisy machine, trust ratios")
     print(f"xdp: ns a packet, min / median of {arguments.bursts} bursts taken in turn")
     print(f"{'':27}{''.join(f'{name:>16}' for name in PROGRAMS)}  x floor x anchor", flush=True)
+    lay_route()
     director, anchor = open_director(), load_anchor()
     try:
         loaded = {"anchor": anchor.program_descriptor("anchor"), "trimaran": director.plane.program}

@@ -66,7 +66,7 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 	/* Nobody is told of the fate of an error or of a later fragment (RFC 1122, 3.2.2). */
 	int kind = parse_packet(&p), told = kind == OF_A_FLOW;
 
-	if (d->flags & DESTINATION_LOCAL)
+	if (d->flags & DESTINATION_LOCAL || forwarding == FORWARD_LOCALLY)
 		return XDP_PASS;
 	if (p.ip->ttl <= 1) {
 		count_event(EVENT_TTL_EXCEEDED);
@@ -78,7 +78,12 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 	}
 	if (is_stuck(ctx, &p, d->interface))
 		return XDP_DROP;
-	if (p.length > d->mtu) {
+	/* A connection that still is in a tunnel, where new ones are not. */
+	__u32 mtu = d->mtu;
+
+	if (forwarding == FORWARD_TUNNELLED && d->forwarding != FORWARD_TUNNELLED)
+		mtu -= TUNNEL_MAX;
+	if (p.length > mtu) {
 		int merged = is_merged(&p), tunnelled = forwarding == FORWARD_TUNNELLED;
 
 		if (merged && tunnelled) {
@@ -92,7 +97,7 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 				return XDP_DROP;
 			decrement_ttl(p.ip);	/* IPVS quotes the packet as it would have left */
 			return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE,
-					 ICMP_FRAGMENTATION_NEEDED, d->mtu, 0);
+					 ICMP_FRAGMENTATION_NEEDED, mtu, 0);
 		}
 	}
 	if (p.fragment == FIRST_FRAGMENT)

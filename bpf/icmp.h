@@ -76,6 +76,8 @@ __noinline int send_icmp(struct xdp_md *ctx, __u8 type, __u8 code, __u32 mtu, __
 	}
 	if (quoted > QUOTE_MAX)
 		quoted = QUOTE_MAX;
+	if (quoted > end - (void *)ip)
+		quoted = end - (void *)ip;	/* itself a quotation, cut off */
 	saved = *eth;
 	if (bpf_xdp_adjust_tail(ctx, (int)(sizeof(*eth) + quoted) - (int)(end - data)) ||
 	    bpf_xdp_adjust_head(ctx, -(int)ICMP_HEADROOM))

@@ -16,6 +16,7 @@
 #define FILTER_WORDS 2048	/* of 32 bits, one bit for an address's hash */
 #define INTERFACES 1024		/* by ifindex modulo this */
 #define TICKS_PER_SECOND 16	/* unit of expiry stamps */
+#define WAYS 4096		/* to clients, by hash, on each CPU */
 #define FRAGMENTED_PACKETS 16384	/* remembered at a time */
 #define EVENTS 16
 
@@ -182,6 +183,19 @@ struct fragment {
 	__u16 zero;
 };
 
+/* The way to a client, as the kernel said in this tick. */
+struct way {
+	__u32 client;
+	__u32 source;
+	__u32 tick;
+	__u32 ingress;
+	__u32 interface;
+	__u32 mtu;
+	__u8 mac[6];
+	__u8 source_mac[6];
+	__u32 reserved;
+};
+
 enum event {
 	EVENT_HASHED,			/* packet forwarded by hash: no room for an entry */
 	EVENT_EVICTED,			/* live entry given up for a new flow */
@@ -229,8 +243,8 @@ struct live {
 	__u32 icmp_per_second;
 	__u32 lifetime[STATES];		/* ticks that an entry lives after a packet */
 	__u64 takeover;			/* until when (ticks), 0: not: see adopts() */
-	__u32 masqueraded;		/* how many destinations are */
-	__u32 reserved;
+	__u32 masqueraded;		/* how many servers are */
+	__u32 tunnelled;		/* whether any is */
 	__u64 unresolved_hop;		/* interface and address of one that a client was behind */
 	__u32 server_filter[FILTER_WORDS];	/* by hash: may be a masqueraded server's address */
 	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */
@@ -264,6 +278,13 @@ struct newcomer {
 struct entering {
 	__u32 count;
 	__u32 entered;		/* out */
+};
+
+struct preview {
+	__u64 addresses;
+	__u64 transport;
+	__u32 service;
+	__s32 chosen;		/* out: a destination, or negative */
 };
 
 struct clock_reading {

@@ -43,6 +43,13 @@ struct {
 	__type(value, __u32);
 } masqueraded SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WAYS);
+	__type(key, __u32);
+	__type(value, struct way);
+} ways SEC(".maps");
+
 /* Those longest not asked for make room for others. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

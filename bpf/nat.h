@@ -4,6 +4,7 @@
  * changed (RFC 1624), so that a wrong one stays as wrong. */
 #pragma once
 #include "checksum.h"
+#include "crc32c.h"
 
 static __always_inline __u64 change32(__u32 from, __u32 to) { return (__u64)(__u32)~from + to; }
 static __always_inline __u64 change16(__u16 from, __u16 to) { return (__u64)(__u16)~from + to; }
@@ -43,11 +44,21 @@ static __always_inline int translate(const struct packet *p, int missing, int ou
 {
 	__u64 change = change32(out ? p->ip->saddr : p->ip->daddr, address);
 
-	if (p->fragment != LATER_FRAGMENT) {
+	if (p->protocol == IPPROTO_SCTP && p->fragment != LATER_FRAGMENT) {
+		__u16 *ports = p->transport_header, *at = out ? ports : ports + 1;
+		__u32 *checksum = (void *)ports + 8, before = *(__u32 *)ports;
+
+		/* Of a fragment, the length of the whole is not known. */
+		if (p->fragment || (void *)(checksum + 1) > p->end)
+			return 0;
+		*at = port;
+		*checksum ^= crc32c_change(before ^ *(__u32 *)ports,
+					   p->length - p->ip->ihl * 4);
+	} else if (p->fragment != LATER_FRAGMENT) {
 		__u16 *ports = p->transport_header, *at = out ? ports : ports + 1;
 		__u16 *checksum = (void *)ports + (p->protocol == IPPROTO_TCP ? 16 : 6);
 
-		if (p->protocol == IPPROTO_SCTP || (void *)(checksum + 1) > p->end)
+		if ((void *)(checksum + 1) > p->end)
 			return 0;
 		adjust_transport(p, checksum, missing, change, change16(*at, port));
 		*at = port;

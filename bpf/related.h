@@ -14,6 +14,12 @@ struct quote {
 	__u16 *ports;
 };
 
+static __always_inline int is_error(__u8 type)
+{
+	return type == ICMP_DESTINATION_UNREACHABLE || type == ICMP_SOURCE_QUENCH ||
+	       type == ICMP_TIME_EXCEEDED;
+}
+
 /* False when it is no error, or does not quote what a connection is known by. */
 static __always_inline int find_quote(const struct packet *p, struct quote *q)
 {
@@ -21,8 +27,7 @@ static __always_inline int find_quote(const struct packet *p, struct quote *q)
 	q->ip = (void *)(q->icmp + 1);
 	if ((void *)(q->ip + 1) > p->end)
 		return 0;
-	if (q->icmp->type != ICMP_DESTINATION_UNREACHABLE && q->icmp->type != ICMP_SOURCE_QUENCH &&
-	    q->icmp->type != ICMP_TIME_EXCEEDED)
+	if (!is_error(q->icmp->type))
 		return 0;
 
 	__u32 header = q->ip->ihl * 4;

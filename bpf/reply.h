@@ -15,42 +15,75 @@
  * an MTU, or if that is 0, that its time is over. */
 #define TO_TELL (1 << 30)
 
-/* Addresses the frame to the next hop towards the client, as the kernel routes what comes from
- * the virtual address (`source`): the number of its interface, or 0 and below, what becomes of
- * the packet without a way: minus a verdict or TO_TELL. */
+/* Asks the kernel for the way of what comes from the virtual address: 0, or what becomes of the
+ * packet without one, a verdict or TO_TELL. */
+static __always_inline int find_way(struct xdp_md *ctx, const struct packet *p, struct way *way)
+{
+	struct bpf_fib_lookup route = {
+		.family = AF_INET,
+		.tos = p->ip->tos,
+		.l4_protocol = p->ip->protocol,
+		.tot_len = is_merged(p) ? 0 : p->length,
+		.ipv4_src = way->source,
+		.ipv4_dst = way->client,
+		.ifindex = way->ingress,
+	};
+
+	switch (bpf_fib_lookup(ctx, &route, sizeof(route), 0)) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
+		way->interface = route.ifindex;
+		way->mtu = route.mtu_result;
+		__builtin_memcpy(way->mac, route.dmac, ETH_ALEN);
+		__builtin_memcpy(way->source_mac, route.smac, ETH_ALEN);
+		return 0;
+	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
+		count_event(EVENT_TOO_BIG);
+		return TO_TELL | route.mtu_result;
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		count_event(EVENT_UNRESOLVED);
+		live.unresolved_hop = (__u64)route.ifindex << 32 | route.ipv4_dst;
+		return XDP_DROP;
+	default:
+		return XDP_PASS;	/* the kernel tells the server, if anybody */
+	}
+}
+
+/* Addresses the frame to the next hop towards the client: the number of its interface, or minus
+ * what find_way() said. The answer holds for the rest of the tick, a sixteenth of a second. */
 __noinline int aim(struct xdp_md *ctx, __u32 source)
 {
-	struct bpf_fib_lookup route = {.family = AF_INET};
 	struct packet p;
 
 	if (!parse_frame(ctx, &p))
 		return -XDP_DROP;
 	p.mtu = ingress(ctx)->mtu;
 	p.length = bpf_ntohs(p.ip->tot_len);
-	route.tos = p.ip->tos;
-	route.l4_protocol = p.ip->protocol;
-	route.tot_len = is_merged(&p) ? 0 : p.length;
-	route.ipv4_src = source;
-	route.ipv4_dst = p.ip->daddr;
-	route.ifindex = ctx->ingress_ifindex;
-	switch (bpf_fib_lookup(ctx, &route, sizeof(route), 0)) {
-	case BPF_FIB_LKUP_RET_SUCCESS:
-		break;
-	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-		count_event(EVENT_TOO_BIG);
-		return -(TO_TELL | route.mtu_result);
-	case BPF_FIB_LKUP_RET_NO_NEIGH:
-		count_event(EVENT_UNRESOLVED);
-		live.unresolved_hop = (__u64)route.ifindex << 32 | route.ipv4_dst;
+
+	__u32 client = p.ip->daddr, now = now_in_ticks();
+	__u32 place = client * 0x9E3779B1u >> 20 & (WAYS - 1);
+	struct way *way = bpf_map_lookup_elem(&ways, &place);
+
+	if (!way)
 		return -XDP_DROP;
-	default:
-		return -XDP_PASS;	/* the kernel tells the server, if anybody */
+	if (way->client != client || way->source != source || way->tick != now ||
+	    way->ingress != ctx->ingress_ifindex || p.length > way->mtu) {
+		way->client = client;
+		way->source = source;
+		way->tick = now;
+		way->ingress = ctx->ingress_ifindex;
+
+		int fate = find_way(ctx, &p, way);
+
+		if (fate) {
+			way->client = 0;
+			return -fate;
+		}
 	}
-	if (is_stuck(ctx, &p, route.ifindex))
+	if (is_stuck(ctx, &p, way->interface))
 		return -XDP_DROP;
-	__builtin_memcpy(p.eth->h_dest, route.dmac, ETH_ALEN);
-	__builtin_memcpy(p.eth->h_source, route.smac, ETH_ALEN);
-	return route.ifindex;
+	__builtin_memcpy(p.eth->h_dest, way->mac, ETH_ALEN);
+	__builtin_memcpy(p.eth->h_source, way->source_mac, ETH_ALEN);
+	return way->interface;
 }
 
 /* Sends a translated packet on by the interface. */
@@ -119,8 +152,7 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 
 	if (p.ip->ttl <= 1)
 		return expire();
-	if (kind == OF_A_FLOW && p.verify_checksum && p.flags & TCP_SYN &&
-	    checksum_is_missing(ctx, &p)) {
+	if (kind == OF_A_FLOW && p.verify_checksum && checksum_is_missing(ctx, &p)) {
 		count_event(EVENT_CHECKSUM_OFFLOADED);
 		return XDP_DROP;
 	}
@@ -171,38 +203,43 @@ __noinline int later_reply(struct xdp_md *ctx)
 	return translate_back(ctx, &p, d) ? leave_by(ctx, interface) : XDP_DROP;
 }
 
+/* reply_once() until no other CPU is in the way. */
+static __always_inline int try_reply(struct xdp_md *ctx, __u32 destination)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		int verdict = reply_once(ctx, destination);
+
+		if (verdict != -1)
+			return verdict;
+	}
+	count_event(EVENT_CONTENTION);
+	return XDP_DROP;
+}
+
 struct siblings {
 	struct xdp_md *ctx;
-	__u32 next;		/* 1 + destination */
+	__u32 destination;
 	int verdict;
 };
 
+/* The next destination that is the same server; 1: there is none, or it had the connection. */
 static long try_sibling(__u32 i, struct siblings *s)
 {
-	struct destination *d;
+	struct destination *d = find_destination(s->destination);
 
-	if (!s->next)
+	if (!d || !d->sibling)
 		return 1;
-	s->verdict = NO_FLOW;
-	for (int k = 0; k < ATTEMPTS; k++) {
-		s->verdict = reply_once(s->ctx, s->next - 1);
-		if (s->verdict != -1)
-			break;
-	}
-	if (s->verdict != NO_FLOW)
-		return 1;
-	d = find_destination(s->next - 1);
-	s->next = d ? d->sibling : 0;
-	return 0;
+	s->destination = d->sibling - 1;
+	s->verdict = try_reply(s->ctx, s->destination);
+	return s->verdict != NO_FLOW;
 }
 
-/* The first destination that the packet's source is the server of; 0: none, else 1 + it. */
-static __always_inline __u32 find_server(__u32 address, __u16 port, __u8 protocol)
+/* The first destination that is this server. */
+static __always_inline __u32 *find_server(__u32 address, __u16 port, __u8 protocol)
 {
 	struct service_key key = {.address = address, .port = port, .protocol = protocol};
-	__u32 *first = bpf_map_lookup_elem(&masqueraded, &key);
 
-	return first ? *first + 1 : 0;
+	return bpf_map_lookup_elem(&masqueraded, &key);
 }
 
 /* Tells the server, from the director's address, unless the packet is an error or a later
@@ -224,6 +261,7 @@ static __always_inline int tell(struct xdp_md *ctx, int kind, __u32 mtu, __u32 d
 __noinline int reply(struct xdp_md *ctx)
 {
 	struct siblings s = {.ctx = ctx, .verdict = NO_FLOW};
+	__u32 *first = 0;
 	struct packet p;
 	struct quote q;
 
@@ -233,18 +271,18 @@ __noinline int reply(struct xdp_md *ctx)
 	int kind = parse_packet(&p);
 
 	if (kind == OF_A_FLOW)
-		s.next = find_server(p.ip->saddr, p.transport, p.protocol);
+		first = find_server(p.ip->saddr, p.transport, p.protocol);
 	else if (kind == OF_ICMP && find_quote(&p, &q))
-		s.next = find_server(q.ip->daddr, q.ports[1], q.ip->protocol);
-	if (s.next)
-		bpf_loop(SIBLINGS, try_sibling, &s, 0);
-	else if (kind == OF_A_FRAGMENT)
+		first = find_server(q.ip->daddr, q.ports[1], q.ip->protocol);
+	if (first) {
+		s.destination = *first;
+		s.verdict = try_reply(ctx, s.destination);
+		if (s.verdict == NO_FLOW)
+			bpf_loop(SIBLINGS, try_sibling, &s, 0);
+	} else if (kind == OF_A_FRAGMENT) {
 		s.verdict = later_reply(ctx);
-	if (s.verdict >= TO_TELL)
-		return tell(ctx, kind, s.verdict & 0xffff, s.next - 1);
-	if (s.verdict == -1) {
-		count_event(EVENT_CONTENTION);
-		return XDP_DROP;
 	}
-	return s.verdict < 0 ? XDP_PASS : s.verdict;
+	if (s.verdict >= TO_TELL)
+		return tell(ctx, kind, s.verdict & 0xffff, s.destination);
+	return s.verdict == NO_FLOW ? XDP_PASS : s.verdict;
 }

@@ -305,7 +305,7 @@ static __always_inline int replicated_locality(struct service *s, struct choice 
 	if (c->members > 1 && now - changed > LBLCR_EXPIRATION) {
 		bpf_loop(length, most_loaded_step, c, 0);
 		m = c->busy ? member_at(c, c->next) : 0;
-		if (m) {
+		if (m && !(c->flags & CHOICE_IN_THOUGHT)) {
 			m->stamp = 0;
 			changed = now;
 		}
@@ -317,7 +317,7 @@ static __always_inline int replicated_locality(struct service *s, struct choice 
 	c->found = 0;
 	least_loaded(c);
 	m = c->found ? member_at(c, c->place) : 0;
-	if (!m || m->stamp)
+	if (!m || m->stamp || c->flags & CHOICE_IN_THOUGHT)
 		return 1;
 	m->stamp = newest + 1;
 	return remember(s, c, 0, now);
@@ -420,17 +420,32 @@ static __always_inline int choose_once(struct service *s, struct choice *c, __u6
  * it is verified once. */
 __noinline int choose(__u32 service, __u64 addresses, __u64 transport, __u32 now)
 {
-	struct service *s = bpf_map_lookup_elem(&services, &service);
+	__u32 index = service & ~IN_THOUGHT;
+	struct service *s = bpf_map_lookup_elem(&services, &index);
 	struct choice c;
 
 	if (!s)
 		return NOBODY;
 	for (int i = 0; i < ATTEMPTS; i++) {
 		begin_choice(&c, s);
+		if (service & IN_THOUGHT)
+			c.flags |= CHOICE_IN_THOUGHT;
 		if (choose_once(s, &c, addresses, transport, now))
 			break;
 	}
 	return c.found ? (int)c.chosen : c.unresolved ? UNRESOLVED : NOBODY;
+}
+
+/* For user space: what would be chosen now. */
+SEC("syscall")
+int preview(struct preview *p)
+{
+	struct preview here = *p;
+
+	here.chosen = choose(here.service | IN_THOUGHT, here.addresses, here.transport,
+			     now_in_ticks());
+	*p = here;
+	return 0;
 }
 
 /* For flows that have no entry: the same flow always goes to the same member. */

@@ -101,12 +101,18 @@ static __always_inline __u64 turn_of(const struct choice *c)
 
 static __always_inline __u32 cursor_of(__u64 turn) { return turn >> 32 & PLACE; }
 
+/* A choice that nothing comes of: the scheduler must not remember it. */
+#define IN_THOUGHT (1u << 31)	/* in choose()'s number of the service */
+#define CHOICE_IN_THOUGHT 1	/* in choice.flags, beside the service's */
+
 /* Remembers cursor and level; false when another CPU has chosen meanwhile. */
 static __always_inline int remember(struct service *s, const struct choice *c, __u32 cursor,
 				    __u32 level)
 {
 	__u64 turn = (c->list & 0xfff) << 52 | (__u64)cursor << 32 | level;
 
+	if (c->flags & CHOICE_IN_THOUGHT)
+		return 1;
 	return turn == c->turn || exchange(&s->turn, c->turn, turn) == c->turn;
 }
 

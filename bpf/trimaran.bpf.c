@@ -4,6 +4,8 @@
 #include "enter.h"
 #include "reply.h"
 #include "states.h"
+#include "tunnel_error.h"
+#include "vlan.h"
 
 static __always_inline void count_packet(struct counters *c, const struct packet *p)
 {
@@ -142,7 +144,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 	if (!s || !starts || (__u16)p->transport == bpf_htons(20)) {
 		if (slot)
 			slot->control = 0;
-		else if (s && p->protocol == IPPROTO_TCP && !(p->flags & TCP_RST) &&
+		else if (s && p->protocol != IPPROTO_UDP && !(p->flags & TCP_RST) &&
 			 overflows(n, now))
 			return forward_hashed(ctx, p, service, n->hash, cpu);
 		return XDP_PASS;
@@ -220,8 +222,15 @@ static __noinline int follow(struct xdp_md *ctx, int kind)
 				      : verdict;
 }
 
-SEC("xdp")
-int trimaran(struct xdp_md *ctx)
+/* Perhaps an ICMP error about what went to a server. */
+static __noinline int error_on_the_way(struct xdp_md *ctx)
+{
+	int verdict = tunnel_error(ctx);
+
+	return verdict == NO_FLOW ? reply(ctx) : verdict;
+}
+
+static __always_inline int handle(struct xdp_md *ctx)
 {
 	struct neighbourhood n;
 	struct packet p;
@@ -229,11 +238,13 @@ int trimaran(struct xdp_md *ctx)
 
 	if (!parse_frame(ctx, &p))
 		return XDP_PASS;
-	if (!is_held(p.ip->daddr))
-		return live.masqueraded && (may_be_servers(p.ip->saddr) ||
-					    p.ip->protocol == IPPROTO_ICMP)
-			       ? reply(ctx)
+	if (!is_held(p.ip->daddr)) {
+		if (live.masqueraded && may_be_servers(p.ip->saddr))
+			return reply(ctx);
+		return p.ip->protocol == IPPROTO_ICMP && live.masqueraded | live.tunnelled
+			       ? error_on_the_way(ctx)
 			       : XDP_PASS;
+	}
 	if (!is_for_us(ctx, &p))
 		return XDP_PASS;
 
@@ -262,14 +273,14 @@ int trimaran(struct xdp_md *ctx)
 	count_packet(c, &p);
 	switch (forwarding_of(control)) {
 	case FORWARD_TUNNELLED:
-		if (d->tunnel != TUNNEL_IPIP)
+		if (d->tunnel != TUNNEL_IPIP || d->forwarding != FORWARD_TUNNELLED)
 			break;
 		decrement_ttl(p.ip);
 		if (!push_outer(ctx, &p, d, 0, IPPROTO_IPIP))
 			return XDP_DROP;
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	case FORWARD_MASQUERADED:
-		if (ingress(ctx)->partial_checksums)
+		if (ingress(ctx)->partial_checksums || p.protocol == IPPROTO_SCTP)
 			break;
 		decrement_ttl(p.ip);
 		if (!translate(&p, 0, 0, d->address, d->port))
@@ -280,6 +291,22 @@ int trimaran(struct xdp_md *ctx)
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	}
 	return forward(ctx, destination_of(control), forwarding_of(control));
+}
+
+SEC("xdp")
+int trimaran(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	__u64 tags = 0;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return XDP_PASS;
+	if (is_tag(eth->h_proto))
+		tags = take_tags(ctx);
+
+	int verdict = handle(ctx);
+
+	return tags && verdict != XDP_DROP && !put_tags(ctx, tags) ? XDP_DROP : verdict;
 }
 
 static long sweep_bucket(__u32 i, struct sweep *s)

@@ -6,6 +6,7 @@
 #include "counters.h"
 
 #define ECN_MASK 3
+#define TUNNEL_MAX 32		/* bytes that the headers take at most */
 #define GUE_PORT_FIRST 32768	/* Linux's ip_local_port_range */
 #define GUE_PORTS 28232
 

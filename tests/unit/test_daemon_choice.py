@@ -67,7 +67,6 @@ def test_a_server_that_is_not_always_in_service_counts_too() -> None:
         (Service(key(80), Settings("nonesuch")), "schedule by nonesuch"),
         (Service(ServiceKey.marked(3)), "firewall marks"),
         (Service(key(80, IPV6)), "IPv6"),
-        (Service(key(80, protocol=Protocol.SCTP)), "SCTP"),
         (Service(key(80), Settings(persistence=Persistence(9, 0xFFFFFFFF))), "persistence"),
         (Service(key(80), destinations=(Destination(ServerKey(IPV6, 80)),)), "IPv6"),
     ],

@@ -73,7 +73,6 @@ def test_a_syn_goes_to_the_server_otherwise_unchanged(director: Director) -> Non
         GATEWAY_MAC + tcp(SYN)[6:],
         b"\xff" * 6 + tcp(SYN)[6:],
         tcp(SYN)[:12] + b"\x86\xdd" + tcp(SYN)[14:],
-        tcp(SYN)[:12] + b"\x81\x00\x00\x01\x08\x00" + tcp(SYN)[14:],
         tcp(SYN)[:50],
         ethernet(ip(SEGMENT, length=400)),
         ethernet(ip(SEGMENT, length=39)),

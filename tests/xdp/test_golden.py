@@ -23,6 +23,7 @@ FRAGMENTED = "no DF 1200"
         "nat4-tcp",
         "nat4-icmp",
         "dr4-icmp",
+        "sctp-nat",
     ],
 )
 def test_golden(gateway: Director, name: str) -> None:

@@ -3,6 +3,7 @@
 import random
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
@@ -42,6 +43,8 @@ from trimaran.dataplane.xdp.tables import destination_of
 from trimaran.model.service import Forwarding, Protocol, ServiceKey
 
 CLIENT = "10.0.0.9"
+TICK = 0.07
+"""Seconds after which the program asks the kernel again for a way."""
 FLAGS = {"syn": SYN, "fin": FIN, "ack": ACK, "rst": RST}
 TABLES = load("state-tables")["tcp"]["normal"]
 
@@ -306,10 +309,16 @@ def test_the_first_reply_ends_being_one_way(gateway: Director) -> None:
     assert gateway.state() == "CLOSE_WAIT"
 
 
+def change(command: str) -> None:
+    """A change of the kernel's routing, which the program sees with its next tick."""
+    subprocess.run(command.split(), check=True)
+    time.sleep(TICK)
+
+
 def test_a_reply_too_big_for_the_client(gateway: Director) -> None:
     masquerade(gateway, 101)
     gateway.send(tcp(SYN))
-    subprocess.run(f"ip route add {CLIENT} via {GATEWAY} mtu lock 1000".split(), check=True)
+    change(f"ip route add {CLIENT} via {GATEWAY} mtu lock 1000")
     try:
         assert gateway.send(answer(ACK, data=bytes(960)))[0] == TX
         verdict, out = gateway.send(answer(ACK, data=bytes(961)))
@@ -318,13 +327,13 @@ def test_a_reply_too_big_for_the_client(gateway: Director) -> None:
         assert out[:6] == server_mac(101)
         assert out[42:] == answer(ACK, data=bytes(961))[14 : 14 + 548]
     finally:
-        subprocess.run(f"ip route del {CLIENT}".split(), check=True)
+        change(f"ip route del {CLIENT}")
 
 
 def test_an_unknown_way_to_the_client_is_asked_for(gateway: Director) -> None:
     masquerade(gateway, 101)
     gateway.send(tcp(SYN))
-    subprocess.run(f"ip neigh del {GATEWAY} dev {INTERFACE}".split(), check=True)
+    change(f"ip neigh del {GATEWAY} dev {INTERFACE}")
     try:
         assert gateway.send(answer(SYN | ACK))[0] == DROP
         assert gateway.plane.events()[Event.UNRESOLVED] == 1
@@ -333,19 +342,19 @@ def test_an_unknown_way_to_the_client_is_asked_for(gateway: Director) -> None:
         assert gateway.state() == "SYN_RECV"
     finally:
         add = f"ip neigh add {GATEWAY} lladdr {mac_text(GATEWAY_MAC)} dev {INTERFACE}"
-        subprocess.run(add.split(), check=True)
+        change(add)
     assert gateway.send(answer(SYN | ACK))[0] == TX
 
 
 def test_a_director_that_does_not_route_leaves_replies_to_its_kernel(gateway: Director) -> None:
     masquerade(gateway, 101)
     gateway.send(tcp(SYN))
-    subprocess.run(["sysctl", "-qw", "net.ipv4.ip_forward=0"], check=True)
+    change("sysctl -qw net.ipv4.ip_forward=0")
     try:
         sent = answer(SYN | ACK)
         assert gateway.send(sent) == (PASS, sent)
     finally:
-        subprocess.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
+        change("sysctl -qw net.ipv4.ip_forward=1")
 
 
 def test_a_full_table_keeps_masquerading(gateway: Director) -> None:

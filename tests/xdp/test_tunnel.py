@@ -151,6 +151,9 @@ def test_connections_keep_the_method_that_they_began_with(director: Director) ->
     director.send(tcp(SYN, port=2))
     assert director.send(tcp(ACK, port=1))[1][23] == 4
     assert director.send(tcp(ACK, port=2))[1][23] == 6
+    _, out = director.send(tcp(ACK, port=1, data=bytes(1441)))
+    assert (out[23], out[34:36], out[40:42]) == (1, b"\3\4", (1468).to_bytes(2))
+    assert director.chosen(tcp(ACK, port=2, data=bytes(1441))) == 101
     serve(director, GUE)
     assert director.send(tcp(ACK, port=1))[1][23] == 17
     assert director.send(tcp(ACK, port=2))[1][23] == 6

@@ -13,6 +13,7 @@ _COMMANDS = {
     "plan": ("trimaran.cli.plan", "plan"),
     "run": ("trimaran.cli.run", "run"),
     "status": ("trimaran.cli.status", "status"),
+    "explain": ("trimaran.cli.explain", "explain"),
     "xdp": ("trimaran.cli.xdp", "xdp"),
 }
 

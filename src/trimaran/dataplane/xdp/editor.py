@@ -474,6 +474,8 @@ class Editor:
         methods.write(self._tables, number, destination)
         if destination.forwarding is Forwarding.MASQUERADING:
             self._masqueraded.add(number)
+        elif destination.forwarding is Forwarding.TUNNEL:
+            self._tables.live["tunnelled"] = 1
         self._resolve(number)
 
     def _resolve(self, destination: int) -> None:

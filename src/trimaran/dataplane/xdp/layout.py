@@ -186,7 +186,7 @@ LIVE: Final = np.dtype(
         ("lifetime", "<u4", (STATES,)),
         ("takeover", "<u8"),
         ("masqueraded", "<u4"),
-        ("reserved", "<u4"),
+        ("tunnelled", "<u4"),
         ("unresolved_hop", "<u8"),
         ("server_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
@@ -207,6 +207,10 @@ NEWCOMER: Final = np.dtype([("addresses", "<u8"), ("transport", "<u8"), ("contro
 
 ENTERING: Final = np.dtype([("count", "<u4"), ("entered", "<u4")])
 
+PREVIEW: Final = np.dtype(
+    [("addresses", "<u8"), ("transport", "<u8"), ("service", "<u4"), ("chosen", "<i4")]
+)
+
 CLOCK_READING: Final = np.dtype([("jiffies", "<u8"), ("time", "<u8")])
 
 ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
@@ -225,6 +229,7 @@ _STRUCTS: Final = {
     "live": LIVE,
     "ledger": LEDGER,
     "sweep": SWEEP,
+    "preview": PREVIEW,
     "clock_reading": CLOCK_READING,
     "newcomer": NEWCOMER,
     "entering": ENTERING,

@@ -3,7 +3,6 @@
 from typing import Final
 
 from trimaran.dataplane.base import Destination, Service
-from trimaran.model.service import Protocol
 
 SCHEDULERS: Final = (
     *("rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"),
@@ -32,8 +31,6 @@ def _of_service(service: Service) -> str | None:
         return "serve firewall marks"
     if service.key.address.version == 6:
         return "serve IPv6 yet"
-    if service.key.protocol is Protocol.SCTP:
-        return "serve SCTP yet"
     if settings.persistence or settings.persistence_engine:
         return "do persistence yet"
     return None

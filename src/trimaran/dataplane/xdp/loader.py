@@ -43,6 +43,7 @@ class Programs:
     main: int
     sweep: int
     enter: int
+    preview: int
     reflect: int
 
 
@@ -120,7 +121,10 @@ def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
     _close(kept)
     source.load()
     programs = Programs(
-        *(source.program_descriptor(n) for n in ("trimaran", "sweep", "enter", "reflect"))
+        *(
+            source.program_descriptor(n)
+            for n in ("trimaran", "sweep", "enter", "preview", "reflect")
+        )
     )
     tables = Tables({n: os.dup(source.map_descriptor(n)) for n in MAPS}, writable=True)
     for name in ("ledger", "newcomers"):  # which the program itself does not use

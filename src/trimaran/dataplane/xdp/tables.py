@@ -28,8 +28,9 @@ LIVE_MAP: Final = ".data.live"
 SERVICE_IDS: Final = "service_ids"
 MASQUERADED: Final = "masqueraded"
 FRAGMENTS: Final = "fragments"
+WAYS: Final = "ways"
 BUDGETS: Final = "icmp_budgets"
-MAPS: Final = (*_MAPPED, LIVE_MAP, SERVICE_IDS, MASQUERADED, FRAGMENTS, BUDGETS)
+MAPS: Final = (*_MAPPED, LIVE_MAP, SERVICE_IDS, MASQUERADED, FRAGMENTS, WAYS, BUDGETS)
 
 
 class Tables:

@@ -1,0 +1,38 @@
+"""A plane, as the daemon runs it, in the network namespace that it is started in.
+
+Not a test: test_veth_plane.py starts it. Argument: how to forward. It ends with its input.
+"""
+
+import asyncio
+import logging
+import sys
+from ipaddress import IPv4Address
+
+from trimaran.daemon.messages import ConfigurePlane, HoldAddresses, Message
+from trimaran.daemon.plane import Plane
+from trimaran.dataplane.base import Destination, Service, Settings
+from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
+
+
+def ignore(message: Message) -> None:
+    """What the plane would tell the steward."""
+
+
+async def main() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+    plane = Plane(ignore)
+    await plane.start()
+    server = ServerKey(IPv4Address("192.168.1.101"), 8080)
+    service = Service(
+        ServiceKey(Protocol.TCP, IPv4Address("192.168.1.10"), 80),
+        Settings("rr"),
+        (Destination(server, forwarding=Forwarding(sys.argv[1])),),
+    )
+    plane.handle(ConfigurePlane((service,), ("eth1",)))
+    plane.handle(HoldAddresses(1, ()))
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await plane.stop(orphaned=False)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
