@@ -222,8 +222,9 @@ static __noinline int follow(struct xdp_md *ctx, int kind)
 				      : verdict;
 }
 
-/* Perhaps an ICMP error about what went to a server. */
-static __noinline int error_on_the_way(struct xdp_md *ctx)
+/* Perhaps an ICMP error about what went to a server. Inline: a call more, and the way through
+ * reply() is too deep for Linux 6.1, which rounds each frame of the stack up to 32 bytes. */
+static __always_inline int error_on_the_way(struct xdp_md *ctx)
 {
 	int verdict = tunnel_error(ctx);
 
