@@ -337,7 +337,7 @@ def test_counters_and_connections_survive_changes(plane: IpvsDataplane) -> None:
         (entry,) = plane.connections()
         assert (entry.protocol, entry.state, entry.destination) == ("UDP", "UDP", one.key)
         assert entry.client_port == client.getsockname()[1]
-        assert 290 <= entry.expires < 300
+        assert 290 <= entry.expires <= 300
         plane.apply(
             [
                 Service(WEB, Settings("rr"), (server("192.168.1.101", 80),)),

@@ -240,11 +240,11 @@ def test_auto_says_why_and_foreign_changes_can_be_kept(daemon: Daemon) -> None:
 @pytest.mark.timeout(600)
 def test_the_other_dataplane_goes_when_it_was_left_behind(daemon: Daemon) -> None:
     daemon.start(dataplane="xdp")
-    daemon.wait_for("attached to eth1")
+    daemon.wait_for(f"server {SERVER}:80 added, weight 3")
     daemon.kill_all()
     assert "prog/xdp" in sh(f"ip -n {DIRECTOR} link show dev eth1")
     daemon.start()
-    daemon.wait_for(f"server {SERVER}:80 added, weight 3")
+    daemon.wait_for(f"server {SERVER}:80 added, weight 3", times=2)
     assert "took the XDP program off eth1: it was left behind" in daemon.log
     assert "prog/xdp" not in sh(f"ip -n {DIRECTOR} link show dev eth1")
     assert fetch() == "the real server\n"

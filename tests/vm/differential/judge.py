@@ -1,0 +1,210 @@
+"""Runs a history on both dataplanes and compares what can be seen, step by step."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from frames import VIP, server_mac
+from golden import masked
+from packets import to_the_stack
+from traffic import Event, Frame, History, Wait, Zero
+from worlds import KernelWorld, XdpWorld, attempt, by_key
+
+from trimaran.dataplane.base import Connection, Counters, ServiceView, Settings, Timeouts
+from trimaran.dataplane.steps import AddService
+from trimaran.model.service import Protocol, ServiceKey
+
+ANCHOR = AddService(ServiceKey(Protocol.TCP, VIP, 9), Settings("rr"))
+BATCH_SECONDS = 1.0
+HORIZON = 1.5
+"""Seconds. No frame is sent while an entry is about to end within this: IPVS's timers are late."""
+TIMER_SLACK = 3.0
+"""Seconds: what a timer of up to 131 s may be late (ipvs-semantics 1.9), and to read the tables."""
+FOLDED = 2.3
+
+
+class Difference(Exception):
+    """The two did not do the same; with the events that led there."""
+
+
+@dataclass
+class Tally:
+    """What a run came to."""
+
+    histories: int = 0
+    events: int = 0
+    frames: int = 0
+    emitted: int = 0
+    comparisons: int = 0
+    connections: int = 0
+    ended: int = 0
+    """Entries whose end was waited for."""
+
+
+@dataclass
+class Judge:
+    """Of one pair of dataplanes, for as many histories as wanted."""
+
+    kernel: KernelWorld
+    xdp: XdpWorld
+    tally: Tally = field(default_factory=Tally)
+
+    def run(self, history: History, length: int) -> None:
+        """Raises `Difference` at the first one."""
+        for world in (self.kernel, self.xdp):
+            world.clear()
+            assert attempt(world.operator, ANCHOR) == 0
+        self._before = self.kernel.totals(), self.xdp.totals()
+        self._done: list[str] = []
+        self._history = history
+        events = history.events(length)
+        while self._batch(events):
+            self._compare_tables()
+            self._let_end()
+        time.sleep(FOLDED)
+        self._compare_counters()
+        self.tally.histories += 1
+
+    def _batch(self, events: Iterator[Event]) -> bool:
+        """A few events; false if there are no more."""
+        end = time.monotonic() + BATCH_SECONDS
+        for _ in range(8):
+            event = next(events, None)
+            if event is None:
+                return False
+            self._done.append(str(event))
+            self.tally.events += 1
+            self._take(event)
+            if time.monotonic() > end or isinstance(event, Wait):
+                break
+        if time.monotonic() > end + HORIZON - BATCH_SECONDS:
+            self._done.append("(late)")
+        return True
+
+    def _take(self, event: Event) -> None:
+        kernel, xdp = self.kernel, self.xdp
+        match event:
+            case Frame():
+                self._send(event)
+            case Wait(seconds):
+                time.sleep(seconds)
+                self._let_end()
+            case Zero(service):
+                kernel.operator.zero(service)
+                xdp.operator.zero(service)
+                if service is None:
+                    self._before = Counters(), Counters()
+            case Timeouts():
+                kernel.operator.set_timeouts(event)
+                xdp.operator.set_timeouts(event)
+            case step:
+                refused = attempt(kernel.operator, step), attempt(xdp.operator, step)
+                if refused[0] != refused[1]:
+                    self._fail(f"errno: kernel {refused[0]}, XDP {refused[1]}")
+
+    def _send(self, frame: Frame) -> None:
+        self.tally.frames += 1
+        emitted = self.kernel.send(frame.data)
+        left, out = self.xdp.send(frame.data)
+        self.tally.emitted += len(emitted)
+        if len(emitted) > 1:
+            self._fail(f"kernel sent {len(emitted)} frames:\n" + "\n".join(map(_shown, emitted)))
+        theirs = emitted[0] if emitted else None
+        if left:
+            if not to_the_stack(frame.data, theirs):
+                self._fail(f"XDP left it to the kernel, which sent {_shown(theirs)}")
+        elif _masked(theirs) != _masked(out):
+            self._fail(f"frames:\nkernel {_shown(theirs)}\nXDP    {_shown(out)}")
+        if out and frame.conversation is not None and out[:5] == server_mac(100)[:5]:
+            self._history.went_to(frame.conversation, 100 + out[5])
+
+    def _compare_tables(self) -> None:
+        self.tally.comparisons += 1
+        theirs, ours = _entries(self.kernel.connections()), _entries(self.xdp.connections())
+        self.tally.connections += len(theirs)
+        for key in theirs.keys() | ours.keys():
+            kernel, xdp = theirs.get(key), ours.get(key)
+            if kernel is None or xdp is None:
+                only = kernel or xdp
+                assert only is not None
+                if only.expires > 0:
+                    self._fail(f"an entry that only {'kernel' if kernel else 'XDP'} has: {only}")
+            elif replace(kernel, expires=0) != replace(xdp, expires=0):
+                self._fail(f"entries:\nkernel {kernel}\nXDP    {xdp}")
+            elif abs(kernel.expires - xdp.expires) > 1:
+                self._fail(f"expiry:\nkernel {kernel}\nXDP    {xdp}")
+        pairs = self._services()
+        for kernel_view, xdp_view in pairs:
+            if (a := _without_counters(kernel_view)) != (b := _without_counters(xdp_view)):
+                self._fail(f"services:\nkernel {a}\nXDP    {b}")
+
+    def _services(self) -> list[tuple[ServiceView, ServiceView]]:
+        theirs = by_key(self.kernel.operator.services())
+        ours = by_key(self.xdp.operator.services())
+        if [view.key for view in theirs] != [view.key for view in ours]:
+            self._fail(f"services: kernel {[*theirs]}, XDP {[*ours]}")
+        return list(zip(theirs, ours, strict=True))
+
+    def _compare_counters(self) -> None:
+        self._compare_tables()
+        for kernel, xdp in self._services():
+            counted = [(kernel.key, kernel.counters, xdp.counters)]
+            for d, e in zip(kernel.destinations, xdp.destinations, strict=True):
+                counted.append((d.destination.key, d.counters, e.counters))  # type: ignore[arg-type]
+            for key, theirs, ours in counted:
+                if theirs != ours:
+                    self._fail(f"counters of {kernel.key}, {key}:\nkernel {theirs}\nXDP    {ours}")
+        grown = [
+            [a - b for a, b in zip(_numbers(now), _numbers(before), strict=True)]
+            for now, before in zip(
+                (self.kernel.totals(), self.xdp.totals()), self._before, strict=True
+            )
+        ]
+        if grown[0] != grown[1]:
+            self._fail(f"totals: kernel {grown[0]}, XDP {grown[1]}")
+
+    def _let_end(self) -> None:
+        """Waits until no entry of either is about to end, and those that ended are gone."""
+        while due := [left for left in self.xdp.lifetimes() if left < HORIZON]:
+            time.sleep(max(0.0, *due) + 0.1)
+            self.xdp.sweep()
+            self.tally.ended += len(due)
+            end = time.monotonic() + TIMER_SLACK
+            ours = _entries(self.xdp.connections()).keys()
+            while over := _entries(self.kernel.connections()).keys() - ours:
+                if time.monotonic() > end:
+                    self._fail(f"entries that only IPVS still has: {over}")
+                time.sleep(0.05)
+            self._compare_tables()
+
+    def _fail(self, what: str) -> None:
+        history = "\n".join(self._done)
+        raise Difference(f"{history}\n--> {what}")
+
+
+def _entries(connections: list[Connection]) -> dict[tuple[object, ...], Connection]:
+    return {
+        (c.protocol, c.client, c.client_port, c.virtual, c.virtual_port): c for c in connections
+    }
+
+
+def _without_counters(view: ServiceView) -> ServiceView:
+    nothing = Counters()
+    destinations = tuple(
+        replace(d, counters=nothing, rates=nothing, destination=d.destination)
+        for d in view.destinations
+    )
+    return replace(view, destinations=destinations, counters=nothing, rates=nothing)
+
+
+def _numbers(counters: Counters) -> tuple[int, ...]:
+    c = counters
+    return c.connections, c.packets_in, c.packets_out, c.bytes_in, c.bytes_out
+
+
+def _masked(frame: bytes | None) -> str:
+    return masked(frame) if frame else ""
+
+
+def _shown(frame: bytes | None) -> str:
+    return frame.hex(" ", -4) if frame else "nothing"

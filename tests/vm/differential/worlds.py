@@ -1,0 +1,175 @@
+"""The two dataplanes under comparison, on equal networks of their own.
+
+Kernel IPVS gets frames by a veth pair, the XDP program by BPF_PROG_TEST_RUN.
+"""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+from frames import DROP, PASS, REDIRECT, TX, Director
+from golden_bench import Bench, ip, namespace
+from own_network import own_network
+from packets import IPV4, echo, echoed
+
+from trimaran.dataplane.base import Connection, Counters, Refused, ServiceView, Timeouts
+from trimaran.dataplane.ipvs.operator import IpvsOperator
+from trimaran.dataplane.steps import Operator, Step
+from trimaran.dataplane.xdp import layout
+from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.loader import Loaded, load, set_lifetimes
+from trimaran.dataplane.xdp.plane import XdpDataplane
+
+PREFIX = "vm-diff-"
+SMALL_MTU_SERVER, SMALL_MTU = 104, 1000
+_PATIENCE = 10.0
+"""Seconds, for what takes milliseconds."""
+
+
+def attempt(operator: Operator, step: Step) -> int:
+    """The errno that the step is refused with; 0 if it is done."""
+    try:
+        operator.execute(step)
+    except Refused as refused:
+        return refused.errno
+    return 0
+
+
+class KernelWorld:
+    """IPVS of a network namespace. After each frame a ping shows where its consequences end."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._pings = 0
+        with namespace(f"{PREFIX}client"):
+            self._wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self._wire.bind(("v0", 3))
+        self._wire.settimeout(_PATIENCE)
+        with bench.inside():
+            self.operator = IpvsOperator.open()
+            subprocess.run(
+                ["sysctl", "-qw", "net.ipv4.icmp_ratemask=0", "net.ipv4.conf.all.rp_filter=0"],
+                check=True,
+            )
+            mtu = ("mtu", "lock", str(SMALL_MTU))
+            ip("route", "add", f"192.168.1.{SMALL_MTU_SERVER}", "dev", "eth1", *mtu)
+
+    def send(self, frame: bytes) -> list[bytes]:
+        """The frames that come of it."""
+        self._pings += 1
+        self._wire.send(frame)
+        self._wire.send(echo(self._pings))
+        emitted: list[bytes] = []
+        while True:
+            received = self._wire.recv(2048)
+            if received[12:14] != IPV4:
+                continue
+            if (number := echoed(received)) is None:
+                emitted.append(received)
+            elif number == self._pings & 0xFFFF:
+                return emitted
+
+    def close(self) -> None:
+        self.operator.close()
+        self._wire.close()
+
+    def connections(self) -> list[Connection]:
+        with self._bench.inside():
+            return list(self.operator.connections())
+
+    def totals(self) -> Counters:
+        with self._bench.inside(), open("/proc/thread-self/net/ip_vs_stats") as lines:
+            numbers = [int(word, 16) for word in lines.readlines()[2].split()]
+        return Counters(*numbers)
+
+    def clear(self) -> None:
+        """No services, no connections, counters zero."""
+        with self._bench.inside():
+            self._forget_connections(True)
+            self.operator.flush()
+            end = time.monotonic() + _PATIENCE
+            while self.connections():
+                assert time.monotonic() < end, "connections stay"
+                time.sleep(0.02)
+            self._forget_connections(False)
+        self.operator.set_timeouts(Timeouts())
+        self.operator.zero(None)
+
+    def _forget_connections(self, on: bool) -> None:
+        with open("/proc/sys/net/ipv4/vs/expire_nodest_conn", "w") as setting:
+            setting.write(str(int(on)))
+
+
+class XdpWorld:
+    """The XDP program, without an interface that it gets packets from."""
+
+    def __init__(self, loaded: Loaded, interface: int) -> None:
+        self._loaded, self._interface = loaded, interface
+        self.clear()
+
+    @property
+    def operator(self) -> XdpDataplane:
+        return self._director.plane
+
+    def send(self, frame: bytes) -> tuple[bool, bytes | None]:
+        """Whether the frame is left to the kernel; otherwise the frame that comes of it."""
+        verdict, out = self._director.send(frame)
+        assert verdict in (PASS, TX, DROP, REDIRECT), verdict
+        return verdict == PASS, out if verdict in (TX, REDIRECT) else None
+
+    def lifetimes(self) -> "Sequence[float]":
+        """Seconds that each entry still lives; negative for those that are over, but not swept."""
+        tables = self._loaded.tables
+        control = tables.flows["control"]
+        control = control[control >> np.uint64(layout.PHASE_SHIFT) == layout.PHASE_LIVE]
+        now = np.uint32(int(tables.tick()) & 0xFFFFFFFF)
+        ticks = (control.astype(np.uint32) - now).view(np.int32)
+        left: list[float] = (ticks / layout.TICKS_PER_SECOND).tolist()
+        return left
+
+    def connections(self) -> list[Connection]:
+        return list(self.operator.connections())
+
+    def totals(self) -> Counters:
+        return self.operator.totals()[0]
+
+    def clear(self) -> None:
+        tables = self._loaded.tables
+        XdpDataplane(self._loaded).apply([])
+        for name in ("flows", "destinations", "counters", "loads", "ledger"):
+            getattr(tables, name)[...] = 0
+        tables.events["count"] = 0
+        set_lifetimes(tables, Timeouts())
+        self._director = Director(XdpDataplane(self._loaded), self._interface)
+        self._director.resolve(SMALL_MTU_SERVER, mtu=SMALL_MTU)
+        self.operator.set_icmp_rate(1 << 20)
+        # Connections that another director opened are not to be taken over.
+        tables.live["takeover"] = 0
+
+    def sweep(self) -> None:
+        """What the daemon does each second."""
+        self._director.poll()
+
+
+@contextmanager
+def both() -> Iterator[tuple[KernelWorld, XdpWorld]]:
+    """Both on one CPU, so that what comes of a frame comes in order."""
+    with ExitStack() as undo:
+        before = os.sched_getaffinity(0)
+        undo.callback(os.sched_setaffinity, 0, before)
+        os.sched_setaffinity(0, {min(before)})
+        bench = undo.enter_context(Bench(PREFIX))
+        loaded = load(Capacity(flows=1 << 12, services=64, destinations=256), print)
+        undo.callback(lambda: XdpDataplane(loaded).close(remove=True))
+        interface = undo.enter_context(own_network(loaded.programs.main))
+        kernel = KernelWorld(bench)
+        undo.callback(kernel.close)
+        yield kernel, XdpWorld(loaded, interface)
+
+
+def by_key(views: Sequence[ServiceView]) -> list[ServiceView]:
+    return sorted(views, key=lambda view: str(view.key))
