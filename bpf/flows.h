@@ -101,16 +101,25 @@ static __always_inline struct flow *find_flow(struct neighbourhood *n, const str
 	return f ? f : find_in(n->bucket[1], p, now, control);
 }
 
+static __always_inline int is_template(__u64 control)
+{
+	return (state_of(control) & ~1u) == STATE_TEMPLATE;
+}
+
 /* Accounts for an entry that the caller has just taken away. */
 static __always_inline void forget(__u64 control)
 {
-	if (phase_of(control) == PHASE_LIVE)
+	if (phase_of(control) != PHASE_LIVE)
+		return;
+	if (is_template(control))
+		count_template(destination_of(control), -1);
+	else
 		unbind(load_of(destination_of(control)), active_connection[state_of(control)]);
 }
 
 /* How readily a slot is given up: lower first; 0 is free, ~0 never. Half-open connections go
  * before closing ones, the oldest first, and established ones never: a flood of SYNs costs
- * established clients nothing. */
+ * established clients nothing. Templates that nothing came of yet go first, the others last. */
 static __always_inline __u64 reluctance(__u64 control, __u32 now)
 {
 	__u32 rank;
@@ -221,7 +230,7 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 /* While a bucket overflows, flows without an entry are forwarded by hash: see forward_hashed. */
 static __always_inline void mark_overflow(struct neighbourhood *n, __u32 now)
 {
-	n->bucket[0]->flow[0].overflow = now + live.lifetime[1] + 1ull;
+	n->bucket[0]->flow[0].overflow = now + live.lifetime[1] + 1;
 }
 
 static __always_inline int overflows(struct neighbourhood *n, __u32 now)

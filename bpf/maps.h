@@ -23,6 +23,7 @@ MAPPED_ARRAY(slots, struct row);
 MAPPED_ARRAY(destinations, struct destination);
 MAPPED_ARRAY(counters, struct counters);	/* CPU * capacity + destination */
 MAPPED_ARRAY(loads, struct load);
+MAPPED_ARRAY(templates, __u64);			/* how many lead to a destination: PersistConn */
 MAPPED_ARRAY(events, struct events);		/* by CPU */
 MAPPED_ARRAY(ledger, struct ledger);		/* destinations, then services, then the total */
 MAPPED_ARRAY(newcomers, struct newcomer);	/* from user space, for enter() */

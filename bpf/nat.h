@@ -37,7 +37,7 @@ static __always_inline int is_unfinished(struct xdp_md *ctx, const struct packet
 }
 
 /* False when the packet cannot be translated. Later fragments have no ports. `missing`: the
- * checksum was left to hardware. */
+ * checksum was left to hardware. Port 0: it keeps its own, as with a service of all ports. */
 static __always_inline int translate(const struct packet *p, int missing, int out, __u32 address,
 				     __u16 port)
 {
@@ -49,6 +49,8 @@ static __always_inline int translate(const struct packet *p, int missing, int ou
 
 		if (p->protocol == IPPROTO_SCTP || (void *)(checksum + 1) > p->end)
 			return 0;
+		if (!port)
+			port = *at;
 		adjust_transport(p, checksum, missing, change, change16(*at, port));
 		*at = port;
 	}

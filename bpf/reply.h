@@ -62,8 +62,9 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 	    parse_packet(&p) != OF_A_FLOW)
 		return XDP_PASS;
 	p.addresses = (__u64)d->virtual_address << 32 | p.ip->daddr;
-	p.transport = (__u64)p.protocol << 32 | (__u32)d->virtual_port << 16 |
-		      (__u16)(p.transport >> 16);
+	/* With a service of all ports the server's is that which the client asked for. */
+	p.transport = (__u64)p.protocol << 32 | (__u16)(p.transport >> 16) |
+		      (__u32)(d->virtual_port ? d->virtual_port : (__u16)p.transport) << 16;
 	if (!find_neighbourhood(&p, &n))
 		return NO_FLOW;
 
@@ -100,6 +101,8 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 struct siblings {
 	struct xdp_md *ctx;
 	__u32 next;		/* 1 + destination */
+	__u32 client;
+	__u32 protocol;
 	int verdict;
 };
 
@@ -115,8 +118,11 @@ static long try_sibling(__u32 i, struct siblings *s)
 		if (s->verdict != -1)
 			break;
 	}
-	if (s->verdict != NO_FLOW)
+	if (s->verdict != NO_FLOW) {
+		if (s->protocol == IPPROTO_UDP && live.persistent)
+			assure(s->next - 1, s->client);
 		return 1;
+	}
 	d = find_destination(s->next - 1);
 	s->next = d ? d->sibling : 0;
 	return 0;
@@ -137,13 +143,19 @@ __noinline int reply(struct xdp_md *ctx)
 {
 	struct siblings s = {.ctx = ctx, .verdict = NO_FLOW};
 	struct packet p;
+	__u32 server;
 
 	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p) || parse_packet(&p) != OF_A_FLOW)
 		return XDP_PASS;
-	s.next = find_server(p.ip->saddr, p.transport, p.protocol);
-	if (!s.next)
-		return XDP_PASS;
+	server = p.ip->saddr;
+	s.client = p.ip->daddr;
+	s.protocol = p.protocol;
+	s.next = find_server(server, p.transport, p.protocol);
 	bpf_loop(SIBLINGS, try_sibling, &s, 0);
+	if (s.verdict == NO_FLOW && live.wildcards) {
+		s.next = find_server(server, 0, p.protocol);
+		bpf_loop(SIBLINGS, try_sibling, &s, 0);
+	}
 	if (s.verdict == -1) {
 		count_event(EVENT_CONTENTION);
 		return XDP_DROP;

@@ -77,6 +77,8 @@ static __always_inline int start_flow(struct xdp_md *ctx, const struct packet *p
 	publish(slot, p, control);
 	if (!settle(n, slot, control, p, now))
 		return -1;
+	if (live.persistent && is_established(state))
+		account(chosen, p->addresses, state, state);
 	c->connections++;
 	count_packet(c, p);
 	return to_forward(chosen, forwarding);
@@ -94,11 +96,29 @@ static __always_inline int refuse(struct xdp_md *ctx, int chosen)
 	return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0, 0);
 }
 
-/* One-packet scheduling (4.5): each packet is a connection of its own, without an entry. */
-static __always_inline int forward_once(struct xdp_md *ctx, const struct packet *p,
-					__u32 service, __u32 now, __u32 cpu)
+/* The destination for a new connection, by the client's template or by the scheduler. */
+static __always_inline int assign(const struct service *s, const struct packet *p, __u32 service,
+				  __u32 now)
 {
-	int chosen = choose(service, p->addresses, p->transport, now);
+	int chosen;
+
+	if (!(s->flags & SERVICE_PERSISTENT))
+		return s->port ? choose(service, p->addresses, p->transport, now) : NOBODY;
+	chosen = follow(service, p->addresses, now);
+	if (chosen >= 0)
+		return chosen;
+	chosen = choose(service, p->addresses, p->transport, now);
+	if (chosen < 0 || lead_to(service, p->addresses, chosen, now))
+		return chosen;
+	return follow(service, p->addresses, now);
+}
+
+/* One-packet scheduling (4.5): each packet is a connection of its own, without an entry. */
+static __always_inline int forward_once(struct xdp_md *ctx, const struct service *s,
+					const struct packet *p, __u32 service, __u32 now,
+					__u32 cpu)
+{
+	int chosen = assign(s, p, service, now);
 
 	if (chosen < 0)
 		return refuse(ctx, chosen);
@@ -113,6 +133,23 @@ static __always_inline int forward_once(struct xdp_md *ctx, const struct packet 
 	return to_forward(chosen, d->forwarding & 3);
 }
 
+/* Is the packet's connection over, so that the packet is looked at as if it had none (1.7, steps
+ * 3 and 4)? */
+static __always_inline int is_given_up(const struct packet *p, __u64 control)
+{
+	const struct behaviour *b = &live.behaviour;
+	__u32 destination = destination_of(control), state = state_of(control);
+	struct destination *d = find_destination(destination);
+
+	if (d && b->expire_nodest_conn && live.services &&
+	    (!(d->flags & DESTINATION_CONFIGURED) || (p->flags & TCP_SYN && !d->weight)))
+		return 1;
+	return p->flags & TCP_SYN && b->conn_reuse_mode &&
+	       (reusable[state] ||
+		(b->conn_reuse_mode & 2 && state == STATE_FIN_WAIT && is_one_way(control))) &&
+	       !is_controlled(destination);
+}
+
 /* One attempt at a packet; -1 when another CPU changed what it was based on. */
 static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p,
 				      struct neighbourhood *n, __u32 service, __u32 now,
@@ -121,8 +158,8 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 	struct flow *slot;
 	struct service *s;
 	__u64 control = 0;
-	int starts = p->protocol == IPPROTO_UDP || (p->flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
-	int known = 0;
+	int starts = p->protocol == IPPROTO_UDP || (p->flags & (TCP_SYN | TCP_RST)) == TCP_SYN ||
+		     (live.behaviour.sloppy_tcp && !(p->flags & TCP_RST));
 
 	slot = find_flow(n, p, now, &control);
 	if (slot) {
@@ -130,9 +167,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 			count_event(EVENT_FRAGMENT);
 			return XDP_DROP;
 		}
-		/* conn_reuse_mode 1: a SYN on a connection that is over starts a new one. */
-		known = !(p->flags & TCP_SYN && reusable[state_of(control)]);
-		if (known)
+		if (!is_given_up(p, control))
 			return continue_flow(ctx, p, slot, control, now, cpu);
 		if (exchange(&slot->control, control, PHASE_BUSY << 62) != control)
 			return -1;
@@ -164,7 +199,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 	if (s->flags & SERVICE_ONE_PACKET && p->protocol == IPPROTO_UDP) {
 		if (slot)
 			slot->control = 0;
-		return forward_once(ctx, p, service, now, cpu);
+		return forward_once(ctx, s, p, service, now, cpu);
 	}
 	if (!slot) {
 		__u32 room = find_room(n->bucket[0], n->bucket[1], now);
@@ -183,7 +218,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 			count_event(EVENT_EVICTED);
 	}
 
-	int chosen = choose(service, p->addresses, p->transport, now);
+	int chosen = assign(s, p, service, now);
 
 	if (chosen < 0) {
 		slot->control = 0;
@@ -236,7 +271,7 @@ int trimaran(struct xdp_md *ctx)
 	__u32 now = now_in_ticks();
 	struct flow *f = find_flow(&n, &p, now, &control);
 
-	if (!f || (p.flags & TCP_SYN && reusable[state_of(control)])) {
+	if (!f || p.flags & TCP_SYN) {
 		__u32 service = find_service(&p);
 
 		/* The director's own traffic to its virtual address: no need to look again. */
@@ -261,7 +296,7 @@ int trimaran(struct xdp_md *ctx)
 		if (ingress(ctx)->partial_checksums)
 			break;
 		decrement_ttl(p.ip);
-		if (!translate(&p, 0, 0, d->address, d->port))
+		if (!translate(&p, 0, 0, d->address, d->translated_port))
 			return XDP_DROP;
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	case FORWARD_DIRECTLY:
@@ -269,6 +304,17 @@ int trimaran(struct xdp_md *ctx)
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	}
 	return forward(ctx, destination_of(control), forwarding_of(control));
+}
+
+/* Does expire_nodest_conn end the connection, or template? */
+static __always_inline int is_of_nobody(__u64 control)
+{
+	struct destination *d;
+
+	if (!live.behaviour.expire_nodest_conn)
+		return 0;
+	d = find_destination(destination_of(control));
+	return d && !(d->flags & DESTINATION_CONFIGURED);
 }
 
 static long sweep_bucket(__u32 i, struct sweep *s)
@@ -285,8 +331,11 @@ static long sweep_bucket(__u32 i, struct sweep *s)
 
 		if (phase_of(control) != PHASE_LIVE)
 			continue;
-		if (!has_expired(control, now)) {
+		if (!has_expired(control, now) && !is_of_nobody(control)) {
 			s->flows++;
+			if (live.persistent && !is_template(control) &&
+			    !((s->first + i + s->round) % GUARD_ROUNDS))
+				guard(destination_of(control), load(f->addresses));
 		} else if (exchange(&f->control, control, 0) == control) {
 			forget(control);
 			s->expired++;

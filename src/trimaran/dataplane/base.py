@@ -98,6 +98,24 @@ class ServiceView:
     rates: Counters = field(default=Counters())
 
 
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """IPVS's sysctls net.ipv4.vs.* of these names, with their defaults (ipvs-semantics 4.11).
+
+    All but `conn_reuse_mode` are off (0) or on. Any 32-bit number is accepted, as by the kernel.
+    """
+
+    conn_reuse_mode: int = 1
+    """What a SYN of a connection that is over (bit 0), or in a one-way FIN_WAIT (bit 1) too, is:
+    a new connection. 0: never."""
+    expire_nodest_conn: int = 0
+    """Connections whose real server was removed, or SYNs of those where it is quiescent, end."""
+    expire_quiescent_template: int = 0
+    """Persistent clients leave a server of weight 0."""
+    sloppy_tcp: int = 0
+    """Any TCP segment but RST may begin a connection."""
+
+
 class TcpState(IntEnum):
     """Connection states of TCP in IPVS, numbered as on its sync wire (ipvs-semantics 1.3)."""
 

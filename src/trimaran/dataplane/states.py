@@ -27,6 +27,12 @@ STATE_NAMES: Final = {
 }
 """What ipvsadm prints, by number."""
 
+TEMPLATE_FIRST: Final = 12
+"""The number of a template's state NONE; ASSURED follows (a connection of it was established)."""
+
+TEMPLATE_NAMES: Final = {TEMPLATE_FIRST: "NONE", TEMPLATE_FIRST + 1: "ASSURED"}
+"""What ipvsadm prints, by number. Templates have none of the transitions."""
+
 FIRST_STATE: Final = {
     Protocol.TCP: int(TcpState.NONE),
     Protocol.UDP: UDP_STATE,
@@ -125,13 +131,16 @@ _OVER: Final = frozenset(
 )
 
 EVICTION: Final = (
+    frozenset({TEMPLATE_FIRST}),
     _HALF_OPEN,
     _OVER,
     frozenset(STATE_NAMES) - _HALF_OPEN - _OVER - _NEVER_EVICTED,
+    frozenset({TEMPLATE_FIRST + 1}),
 )
 """Which entries are given up for a new flow when there is no room, first ones first.
 
-ESTABLISHED and UDP never are: a flood cannot displace them.
+ESTABLISHED and UDP never are: a flood cannot displace them. Nor does it displace half-open
+connections by the templates that it makes.
 """
 
 

@@ -34,8 +34,8 @@ def _of_service(service: Service) -> str | None:
         return "serve IPv6 yet"
     if service.key.protocol is Protocol.SCTP:
         return "serve SCTP yet"
-    if settings.persistence or settings.persistence_engine:
-        return "do persistence yet"
+    if settings.persistence_engine:
+        return f"look into packets for persistence engine {settings.persistence_engine}"
     return None
 
 

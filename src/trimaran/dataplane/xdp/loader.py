@@ -18,9 +18,10 @@ from typing import Final
 import numpy as np
 
 from trimaran.dataplane import sctp, states
-from trimaran.dataplane.base import DataplaneError, Refused, TcpState, Timeouts
+from trimaran.dataplane.base import Behaviour, DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import layout, libbpf
+from trimaran.dataplane.xdp.behaviour import write_behaviour
 from trimaran.dataplane.xdp.tables import (
     BUDGETS,
     LIVE_MAP,
@@ -160,6 +161,7 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         "slots": capacity.rows,
         "counters": cpus * capacity.destinations,
         "loads": capacity.destinations,
+        "templates": capacity.destinations,
         "events": cpus,
         "newcomers": layout.NEWCOMERS,
         "ledger": capacity.destinations + capacity.services + 1,
@@ -179,7 +181,7 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
         section[offset : offset + size] = value.ljust(size, b"\0")
 
     def by_state(value: Callable[[int], int]) -> bytes:
-        return bytes(value(s) if s in states.STATE_NAMES else 0 for s in range(layout.STATES))
+        return bytes(value(state) for state in range(layout.STATES))
 
     put(
         "transition",
@@ -205,6 +207,7 @@ def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:
     live["hash_seed"] = secrets.randbits(64)
     live["tick_multiplier"] = (layout.TICKS_PER_SECOND << 24) // _jiffies_per_second(source)
     live["icmp_per_second"] = ICMP_PER_SECOND
+    write_behaviour(tables, Behaviour())
     set_lifetimes(tables, Timeouts())
     live["version"] = version
 

@@ -136,7 +136,7 @@ def enter(
 
 def _newcomer(
     tables: Tables, record: Record, destinations: Destinations
-) -> tuple[int, int, int] | None:
+) -> tuple[int, int, int, int] | None:
     protocol = _PROTOCOLS.get(record.protocol)
     client, virtual = record.client, record.virtual
     if (
@@ -168,4 +168,5 @@ def _newcomer(
         native(virtual) << 32 | native(client),
         record.protocol << 32 | int.from_bytes(ports, "little"),
         control,
+        0,
     )

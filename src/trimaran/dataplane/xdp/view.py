@@ -7,6 +7,7 @@ import numpy as np
 
 from trimaran.dataplane import estimator, states
 from trimaran.dataplane.base import (
+    Behaviour,
     Connection,
     Counters,
     DataplaneError,
@@ -17,7 +18,9 @@ from trimaran.dataplane.base import (
 )
 from trimaran.dataplane.blocks import ConnectionBlock
 from trimaran.dataplane.xdp import layout
+from trimaran.dataplane.xdp.behaviour import read_behaviour
 from trimaran.dataplane.xdp.editor import (
+    connected_server,
     read_destination,
     read_settings,
     server_key,
@@ -26,7 +29,7 @@ from trimaran.dataplane.xdp.editor import (
 from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
 from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, state_of
-from trimaran.model.service import Protocol
+from trimaran.model.service import Protocol, ServerKey
 
 _PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
 _NOBODY = IPv4Address(0)
@@ -37,6 +40,15 @@ _KIND = np.uint64(
 """Of a slot's control word: state and destination. Shifted by 24 there is room for the protocol."""
 
 _SLOTS_AT_A_TIME = 1 << 16
+_STATE_NAMES = states.STATE_NAMES | states.TEMPLATE_NAMES
+RETIRED_PORT = 65535
+"""What IPVS renames the ports of a template to that could not be used."""
+
+
+def _destinations_of(control: Records) -> Records:
+    shift, most = np.uint64(layout.DESTINATION_SHIFT), np.uint64(layout.MAX_DESTINATIONS - 1)
+    numbers: Records = (control >> shift & most).astype(np.int64)
+    return numbers
 
 
 class XdpView:
@@ -66,6 +78,7 @@ class XdpView:
                     read_destination(tables, destination),
                     int(active[destination]),
                     int(inactive[destination]),
+                    int(tables.templates[destination]),
                     counters=as_counters(rows[destination]),
                     rates=as_counters(rates[destination]),
                 )
@@ -122,6 +135,9 @@ class XdpView:
         for number, name in states.STATE_NAMES.items():  # SCTP has states of TCP's names
             if counts[number]:
                 live[name] = live.get(name, 0) + int(counts[number])
+        templates = int(counts[list(states.TEMPLATE_NAMES)].sum())
+        if templates:
+            live["(templates)"] = templates
         return live
 
     def _live(self) -> Iterator[tuple[Records, Records]]:
@@ -129,6 +145,7 @@ class XdpView:
         now = self.tables.tick()
         whole = np.uint64(int(now))
         fields = self.tables.flows.view(layout.FLOW_FIELDS)
+        expire_nodest = self.behaviour().expire_nodest_conn
         for first in range(0, len(fields), _SLOTS_AT_A_TIME):
             control = fields["control"][first : first + _SLOTS_AT_A_TIME]
             (used,) = np.nonzero(control >> np.uint64(layout.PHASE_SHIFT) == layout.PHASE_LIVE)
@@ -136,22 +153,37 @@ class XdpView:
             ends = (slots["control"] - whole).astype(np.uint32).astype(np.int32)
             ticks = np.floor(ends - (now - int(whole)))
             alive = ticks >= 0  # others have expired, and are not swept yet
+            if expire_nodest:
+                flags = self.tables.destinations["flags"][_destinations_of(slots["control"])]
+                alive &= flags & layout.DestinationFlag.CONFIGURED != 0
             yield slots[alive], ticks[alive]
 
     def _kind(self, state_and_server: int, virtual: int) -> Connection:
+        state = state_of(state_and_server << 24)
         return Connection(
             _PROTOCOLS[state_and_server & 0xFF],
             _NOBODY,
             0,
             IPv4Address(virtual >> 16),
             virtual & 0xFFFF,
-            server_key(self.tables, destination_of(state_and_server << 24)),
-            states.STATE_NAMES[state_of(state_and_server << 24)],
+            self._server(destination_of(state_and_server << 24), state, virtual & 0xFFFF),
+            _STATE_NAMES[state],
             0,
         )
 
+    def _server(self, destination: int, state: int, virtual_port: int) -> ServerKey:
+        if state in states.TEMPLATE_NAMES:
+            key = server_key(self.tables, destination)
+            ports = {0: 0, RETIRED_PORT: RETIRED_PORT}
+            return ServerKey(key.address, ports.get(virtual_port, key.port))
+        return connected_server(self.tables, destination, virtual_port)
+
     def timeouts(self) -> Timeouts:
         return lifetimes(self.tables)
+
+    def behaviour(self) -> Behaviour:
+        """What holds for all services."""
+        return read_behaviour(self.tables)
 
     def sync_daemons(self) -> Sequence[SyncDaemon]:
         return ()
