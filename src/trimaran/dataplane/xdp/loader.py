@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,6 @@ from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import Behaviour, DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import layout, libbpf
-from trimaran.dataplane.xdp.behaviour import write_behaviour
 from trimaran.dataplane.xdp.tables import (
     BUDGETS,
     LIVE_MAP,
@@ -207,7 +206,7 @@ def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:
     live["hash_seed"] = secrets.randbits(64)
     live["tick_multiplier"] = (layout.TICKS_PER_SECOND << 24) // _jiffies_per_second(source)
     live["icmp_per_second"] = ICMP_PER_SECOND
-    write_behaviour(tables, Behaviour())
+    live["behaviour"] = astuple(Behaviour())
     set_lifetimes(tables, Timeouts())
     live["version"] = version
 
