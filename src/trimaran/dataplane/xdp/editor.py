@@ -47,6 +47,8 @@ TRASH_PERIOD: Final = 120 * SECOND
 _ONE_PACKET: Final = 4
 _PERSISTENT: Final = 1
 _NO_SERVICE: Final = 0xFFFFFFFF
+RETIRED_PORT: Final = 65535
+"""What IPVS renames the ports of a template to that could not be used."""
 UNSPECIFIED: Final = IPv4Address(0)
 
 
@@ -86,6 +88,13 @@ def connected_server(tables: Tables, destination: int, virtual_port: int) -> Ser
     key, record = server_key(tables, destination), tables.destinations[destination]
     own = key.port if virtual_port == record["virtual_port"] else 0
     return ServerKey(key.address, own or virtual_port)
+
+
+def template_server(tables: Tables, destination: int, virtual_port: int) -> ServerKey:
+    """What a template of the service shows as its server, as IPVS does."""
+    key = server_key(tables, destination)
+    ports = {0: 0, RETIRED_PORT: RETIRED_PORT}
+    return ServerKey(key.address, ports.get(virtual_port, key.port))
 
 
 def read_destination(tables: Tables, destination: int) -> Destination:

@@ -32,6 +32,8 @@ PLACE_BITS: Final = 20
 NO_TABLE: Final = 0xFFFFFFFF
 ROW_SLOTS: Final = 16
 NEWCOMERS: Final = 256
+KIND_TEMPLATE: Final = 1 << 40
+KIND_RETIRED: Final = 1 << 41
 
 
 class DestinationFlag(IntFlag):

@@ -23,8 +23,8 @@ from trimaran.dataplane.xdp.editor import (
     connected_server,
     read_destination,
     read_settings,
-    server_key,
     service_key,
+    template_server,
 )
 from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
@@ -41,8 +41,6 @@ _KIND = np.uint64(
 
 _SLOTS_AT_A_TIME = 1 << 16
 _STATE_NAMES = states.STATE_NAMES | states.TEMPLATE_NAMES
-RETIRED_PORT = 65535
-"""What IPVS renames the ports of a template to that could not be used."""
 
 
 def _destinations_of(control: Records) -> Records:
@@ -172,11 +170,8 @@ class XdpView:
         )
 
     def _server(self, destination: int, state: int, virtual_port: int) -> ServerKey:
-        if state in states.TEMPLATE_NAMES:
-            key = server_key(self.tables, destination)
-            ports = {0: 0, RETIRED_PORT: RETIRED_PORT}
-            return ServerKey(key.address, ports.get(virtual_port, key.port))
-        return connected_server(self.tables, destination, virtual_port)
+        find = template_server if state in states.TEMPLATE_NAMES else connected_server
+        return find(self.tables, destination, virtual_port)
 
     def timeouts(self) -> Timeouts:
         return lifetimes(self.tables)
