@@ -192,6 +192,7 @@ enum event {
 	EVENT_ICMP_SUPPRESSED,		/* by the rate limit */
 	EVENT_CONTENTION,		/* another CPU won every time: packet dropped */
 	EVENT_MERGED,			/* merged by GRO, and no way out that splits it: dropped */
+	EVENT_DEFENDED,			/* would have begun a connection: dropped by drop_packet */
 	EVENT_NO_TEMPLATE,		/* no room for a persistent client's template */
 };
 
@@ -221,6 +222,10 @@ struct behaviour {
 	__s32 expire_nodest_conn;
 	__s32 expire_quiescent_template;
 	__s32 sloppy_tcp;
+	__s32 secure_tcp;		/* for user space: it changes `transition` */
+	__s32 drop_packet;
+	__s32 am_droprate;
+	__s32 reserved;
 };
 
 /* What user space changes while the program runs, each with one store. */
@@ -237,8 +242,9 @@ struct live {
 	__u32 masqueraded;		/* how many destinations are */
 	__u32 wildcards;		/* how many services have port 0: all ports */
 	__u32 persistent;		/* how many services are */
-	__u32 reserved;
+	__u32 candidates;		/* for drop_packet: would have begun a connection */
 	struct behaviour behaviour;
+	__u8 transition[4 * STATES * 32];	/* direction << 10 | state << 5 | flags */
 	__u64 unresolved_hop;		/* interface and address of one that a client was behind */
 	__u32 server_filter[FILTER_WORDS];	/* by hash: may be a masqueraded server's address */
 	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */

@@ -49,7 +49,6 @@ struct {
 struct live live SEC(".data.live");
 
 /* The state tables, written by the loader from dataplane/states.py (their one source). */
-const volatile __u8 transition[4 * STATES * 32];	/* direction << 10 | state << 5 | flags */
 const volatile __u8 sctp_event[SCTP_CHUNKS];	/* by chunk type */
 const volatile __u8 active_connection[STATES];	/* 1: counts in ActiveConn */
 const volatile __u8 reusable[STATES];		/* 1: a SYN here starts a new connection */

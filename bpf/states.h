@@ -16,7 +16,7 @@ static __always_inline __u32 next_state(__u32 direction, __u32 state, __u8 flags
 {
 	__u32 cell = direction << 10 | state << 5 | flags;
 
-	return transition[cell & (4 * STATES * 32 - 1)] & (STATES - 1);
+	return live.transition[cell & (4 * STATES * 32 - 1)] & (STATES - 1);
 }
 
 static __always_inline enum direction inwards(__u32 one_way)

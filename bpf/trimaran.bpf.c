@@ -150,6 +150,19 @@ static __always_inline int is_given_up(const struct packet *p, __u64 control)
 	       !is_controlled(destination);
 }
 
+/* drop_packet (4.9): of the packets that would begin a connection every so many-th is dropped, the
+ * first one to begin with. */
+static __always_inline int is_dropped_in_defence(void)
+{
+	const struct behaviour *b = &live.behaviour;
+
+	if (!b->drop_packet || b->am_droprate <= 0 ||
+	    __sync_fetch_and_add(&live.candidates, 1) % (__u32)b->am_droprate)
+		return 0;
+	count_event(EVENT_DEFENDED);
+	return 1;
+}
+
 /* One attempt at a packet; -1 when another CPU changed what it was based on. */
 static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p,
 				      struct neighbourhood *n, __u32 service, __u32 now,
@@ -194,6 +207,11 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 		if (slot)
 			slot->control = 0;
 		count_event(EVENT_CHECKSUM_OFFLOADED);
+		return XDP_DROP;
+	}
+	if (is_dropped_in_defence()) {
+		if (slot)
+			slot->control = 0;
 		return XDP_DROP;
 	}
 	if (s->flags & SERVICE_ONE_PACKET && p->protocol == IPPROTO_UDP) {

@@ -1,9 +1,10 @@
 """IPVS's sysctls: what kernel IPVS did with them (ipvs-semantics 1.7, 1.8, 1.11)."""
 
 import pytest
-from frames import ACK, FIN, HTTP, PASS, RST, SYN, Director, server, tcp
+from frames import ACK, DROP, FIN, HTTP, PASS, RST, SYN, TX, Director, server, tcp
 
 from trimaran.dataplane.base import Behaviour, Destination, Service, Settings
+from trimaran.dataplane.xdp.layout import Event
 from trimaran.model.service import Forwarding
 
 
@@ -83,3 +84,35 @@ def test_what_is_set_is_read_and_survives_a_new_owner(director: Director) -> Non
     assert Behaviour() == Behaviour(conn_reuse_mode=1)
     after.apply([Service(HTTP, Settings("rr"), (Destination(server(101)),))])
     assert after.behaviour() == wanted
+
+
+def test_secure_tcp_and_back(gateway: Director) -> None:
+    """Golden: SYN, SYN+ACK out, ACK stays SYNACK, the server's next ACK establishes."""
+    gateway.plane.set_behaviour(Behaviour(secure_tcp=3))
+    gateway.serve(101, forwarding=Forwarding.MASQUERADING)
+    from_server = {"source": "192.168.1.101", "port": 80, "to": 20010, "target": "10.0.0.9"}
+    seen = []
+    for frame in (
+        tcp(SYN),
+        tcp(SYN | ACK, **from_server),  # type: ignore[arg-type]
+        tcp(ACK),
+        tcp(ACK, **from_server),  # type: ignore[arg-type]
+    ):
+        gateway.send(frame)
+        seen.append(gateway.state())
+    assert seen == ["SYN_RECV", "SYNACK", "SYNACK", "ESTABLISHED"]
+    gateway.plane.set_behaviour(Behaviour())
+    gateway.send(tcp(SYN, port=1))
+    gateway.send(tcp(ACK, port=1))
+    assert {flow.state for flow in gateway.flows()} == {"ESTABLISHED"}
+
+
+def test_drop_packet_drops_every_third_beginning_with_the_first(director: Director) -> None:
+    director.serve(101)
+    assert director.chosen(tcp(SYN, port=1)) == 101
+    director.plane.set_behaviour(Behaviour(drop_packet=3, am_droprate=3))
+    verdicts = [director.send(tcp(SYN, port=port))[0] for port in range(2, 9)]
+    assert verdicts == [DROP, TX, TX, DROP, TX, TX, DROP]
+    assert {director.chosen(tcp(ACK, port=1)) for _ in range(6)} == {101}
+    assert director.plane.events()[Event.DEFENDED] == 3
+    assert director.counts(101) == (5, 0)

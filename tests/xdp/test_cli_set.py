@@ -30,7 +30,7 @@ def test_settings_are_made_and_printed(running: Director) -> None:
     assert (done.exit_code, done.output) == (
         0,
         "conn_reuse_mode = 0\nexpire_nodest_conn = 1\nexpire_quiescent_template = 0\n"
-        "sloppy_tcp = 0\n",
+        "sloppy_tcp = 0\nsecure_tcp = 0\ndrop_packet = 0\nam_droprate = 10\n",
     )
     assert running.plane.behaviour() == Behaviour(0, 1)
     assert CliRunner().invoke(xdp, ["set"]).output == done.output
@@ -41,6 +41,7 @@ def test_settings_are_made_and_printed(running: Director) -> None:
     [
         (["expire=1"], "no setting 'expire'; there are conn_reuse_mode, "),
         (["sloppy_tcp"], "'sloppy_tcp': must be sloppy_tcp=NUMBER"),
+        (["secure_tcp=1"], "must be 0 or 3"),
         (["sloppy_tcp=on"], "must be sloppy_tcp=NUMBER"),
         (["sloppy_tcp=1", "conn_reuse_mode=2147483648"], "must be a number of 32 bits"),
     ],

@@ -12,7 +12,7 @@ import click
 
 from trimaran.daemon import control
 from trimaran.daemon.rundir import control_socket, default_run_directory
-from trimaran.dataplane.base import Behaviour, DataplaneError
+from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError
 
 Parameters = ParamSpec("Parameters")
 
@@ -115,6 +115,8 @@ def set_behaviour(settings: tuple[str, ...]) -> None:
     expire_nodest_conn (0): connections end with their real server.
     expire_quiescent_template (0): persistent clients leave a server of weight 0.
     sloppy_tcp (0): any segment may begin a connection.
+    secure_tcp (0): 3: TCP's stricter table of states.
+    drop_packet (0): 3: each am_droprate-th packet that would begin a connection is dropped.
 
     It holds from the next packet on, and for as long as the program is on an interface. A daemon
     may run beside.
@@ -136,6 +138,10 @@ def _setting(text: str) -> tuple[str, int]:
         number = int(value)
     except ValueError as error:
         raise click.UsageError(f"{text!r}: must be {name}=NUMBER") from error
+    if name in ("secure_tcp", "drop_packet") and number not in (0, ALWAYS):
+        raise click.UsageError(
+            f"{text!r}: must be 0 or {ALWAYS} (1 and 2 watch the memory of the kernel's IPVS)"
+        )
     if not -(2**31) <= number < 2**31:
         raise click.UsageError(f"{text!r}: must be a number of 32 bits")
     return name, number

@@ -98,6 +98,10 @@ class ServiceView:
     rates: Counters = field(default=Counters())
 
 
+ALWAYS = 3
+"""Of the sysctls that IPVS can also have on while memory is short (1 and 2): always."""
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """IPVS's sysctls net.ipv4.vs.* of these names, with their defaults (ipvs-semantics 4.11).
@@ -114,6 +118,11 @@ class Behaviour:
     """Persistent clients leave a server of weight 0."""
     sloppy_tcp: int = 0
     """Any TCP segment but RST may begin a connection."""
+    secure_tcp: int = 0
+    """TCP's stricter table of states; 0 or 3 (`ALWAYS`)."""
+    drop_packet: int = 0
+    """Of the packets that would begin a connection each `am_droprate`-th is dropped; 0 or 3."""
+    am_droprate: int = 10
 
 
 class TcpState(IntEnum):

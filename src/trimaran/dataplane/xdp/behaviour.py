@@ -1,23 +1,28 @@
 """IPVS's sysctls, as the program reads them (`struct behaviour`)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 from trimaran.dataplane.base import Behaviour, DataplaneError
-from trimaran.dataplane.xdp.loader import running_maps
+from trimaran.dataplane.xdp.loader import running_maps, set_transitions
 from trimaran.dataplane.xdp.tables import Tables
 
 
 def read_behaviour(tables: Tables) -> Behaviour:
     """What holds now."""
     here = tables.live["behaviour"]
-    return Behaviour(*(int(here[name]) for name in here.dtype.names))
+    return Behaviour(*(int(here[field.name]) for field in fields(Behaviour)))
 
 
 def write_behaviour(tables: Tables, behaviour: Behaviour) -> None:
     """In force from the next packet on, each by one store."""
+    before = read_behaviour(tables)
     for name, value in asdict(behaviour).items():
         tables.live["behaviour"][name] = value
+    if behaviour.drop_packet != before.drop_packet:
+        tables.live["candidates"] = 0
+    if behaviour.secure_tcp != before.secure_tcp:
+        set_transitions(tables)
 
 
 def tune(changes: Mapping[str, int]) -> Behaviour:

@@ -82,7 +82,8 @@ class Event(IntEnum):
     ICMP_SUPPRESSED = 10
     CONTENTION = 11
     MERGED = 12
-    NO_TEMPLATE = 13
+    DEFENDED = 13
+    NO_TEMPLATE = 14
 
 
 FLOW: Final = np.dtype(
@@ -193,6 +194,10 @@ BEHAVIOUR: Final = np.dtype(
         ("expire_nodest_conn", "<i4"),
         ("expire_quiescent_template", "<i4"),
         ("sloppy_tcp", "<i4"),
+        ("secure_tcp", "<i4"),
+        ("drop_packet", "<i4"),
+        ("am_droprate", "<i4"),
+        ("reserved", "<i4"),
     ]
 )
 
@@ -210,8 +215,9 @@ LIVE: Final = np.dtype(
         ("masqueraded", "<u4"),
         ("wildcards", "<u4"),
         ("persistent", "<u4"),
-        ("reserved", "<u4"),
+        ("candidates", "<u4"),
         ("behaviour", BEHAVIOUR),
+        ("transition", "u1", (4, STATES, 32)),
         ("unresolved_hop", "<u8"),
         ("server_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
