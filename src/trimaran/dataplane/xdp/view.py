@@ -124,7 +124,7 @@ class XdpView:
             )
 
     def live_flows(self) -> dict[str, int]:
-        """How many entries live, by state."""
+        """How many connections live, by state; templates are none."""
         counts = np.zeros(layout.STATES, dtype=np.int64)
         for slots, _ in self._live():
             state = slots["control"] >> np.uint64(layout.STATE_SHIFT) & np.uint64(layout.STATES - 1)
@@ -133,9 +133,6 @@ class XdpView:
         for number, name in states.STATE_NAMES.items():  # SCTP has states of TCP's names
             if counts[number]:
                 live[name] = live.get(name, 0) + int(counts[number])
-        templates = int(counts[list(states.TEMPLATE_NAMES)].sum())
-        if templates:
-            live["(templates)"] = templates
         return live
 
     def _live(self) -> Iterator[tuple[Records, Records]]:
