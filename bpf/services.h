@@ -7,8 +7,9 @@
 #define PLACE ((1u << PLACE_BITS) - 1)
 
 #define NO_SERVICE ~0u
+#define NOBODY -1	/* in place of a destination */
 
-/* The number of the packet's service, or NO_SERVICE. */
+/* The number of the packet's service, or NO_SERVICE: its own port's, or that of all ports. */
 static __always_inline __u32 find_service(const struct packet *p)
 {
 	struct service_key key = {
@@ -18,6 +19,10 @@ static __always_inline __u32 find_service(const struct packet *p)
 	};
 	__u32 *id = bpf_map_lookup_elem(&service_ids, &key);
 
+	if (!id && live.wildcards) {
+		key.port = 0;
+		id = bpf_map_lookup_elem(&service_ids, &key);
+	}
 	return id ? *id : NO_SERVICE;
 }
 

@@ -15,6 +15,7 @@ FRAGMENTED = "no DF 1200"
     [
         "dr4-tcp",
         "dest-removed",
+        "dest-removed-expire_nodest_conn",
         "no-dest",
         "tun4-ipip",
         "tun4-gre-nocsum",
