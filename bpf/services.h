@@ -108,7 +108,7 @@ static __always_inline __u32 cursor_of(__u64 turn) { return turn >> 32 & PLACE; 
 
 /* A choice that nothing comes of: the scheduler must not remember it. */
 #define IN_THOUGHT (1u << 31)	/* in choose()'s number of the service */
-#define CHOICE_IN_THOUGHT 1	/* in choice.flags, beside the service's */
+#define CHOICE_IN_THOUGHT 128	/* in choice.flags, beside the service's */
 
 /* Remembers cursor and level; false when another CPU has chosen meanwhile. */
 static __always_inline int remember(struct service *s, const struct choice *c, __u32 cursor,

@@ -136,17 +136,17 @@ static __always_inline int forward_once(struct xdp_md *ctx, const struct service
 }
 
 /* Is the packet's connection over, so that the packet is looked at as if it had none (1.7, steps
- * 3 and 4)? */
-static __always_inline int is_given_up(const struct packet *p, __u64 control)
+ * 3 and 4)? Not static, so that it costs its caller no stack. */
+__noinline int is_given_up(__u64 control, __u32 flags)
 {
 	const struct behaviour *b = &live.behaviour;
 	__u32 destination = destination_of(control), state = state_of(control);
 	struct destination *d = find_destination(destination);
 
 	if (d && b->expire_nodest_conn && live.services &&
-	    (!(d->flags & DESTINATION_CONFIGURED) || (p->flags & TCP_SYN && !d->weight)))
+	    (!(d->flags & DESTINATION_CONFIGURED) || (flags & TCP_SYN && !d->weight)))
 		return 1;
-	return p->flags & TCP_SYN && b->conn_reuse_mode &&
+	return flags & TCP_SYN && b->conn_reuse_mode &&
 	       (reusable[state] ||
 		(b->conn_reuse_mode & 2 && state == STATE_FIN_WAIT && is_one_way(control))) &&
 	       !is_controlled(destination);
@@ -178,7 +178,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 
 	slot = find_flow(n, &p->key, now, &control);
 	if (slot) {
-		if (!is_given_up(p, control))
+		if (!is_given_up(control, p->flags))
 			return continue_flow(ctx, p, slot, control, now, cpu);
 		if (exchange(&slot->control, control, PHASE_BUSY << 62) != control)
 			return -1;

@@ -1,7 +1,9 @@
 """Persistence and services of all ports (ipvs-semantics 3)."""
 
 import os
+import random
 import threading
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -315,3 +317,71 @@ def test_who_is_refused_leaves_no_template(director: Director) -> None:
     verdict, out = director.send(tcp(SYN))
     assert (verdict, out[23], out[34:36]) == (TX, 1, b"\3\3")
     assert director.flows() == []
+
+
+class Model:
+    """What section 3 says, for one service: who leads where, and how many templates there are."""
+
+    def __init__(self) -> None:
+        self.weights = dict.fromkeys((101, 102, 103), 1)
+        self.expire_quiescent = False
+        self.leads: dict[int, int] = {}
+        self.retired: Counter[int] = Counter()
+        self.connections: dict[tuple[int, int], int] = {}
+
+    def open(self, client: int, port: int, chosen: int) -> None:
+        """A SYN went there (0: nowhere)."""
+        if (client, port) in self.connections:  # never rescheduled
+            last = self.connections[client, port]
+            assert chosen == (last if last in self.weights else 0)
+            return
+        network = client >> 1
+        last = self.leads.get(network, 0)
+        usable = last in self.weights and (self.weights[last] or not self.expire_quiescent)
+        if last and usable:
+            assert chosen == last
+        elif last:
+            self.retired[self.leads.pop(network)] += 1
+        if not usable:
+            assert chosen == 0 if not any(self.weights.values()) else self.weights[chosen] > 0
+        if chosen:
+            self.leads[network] = chosen
+            self.connections[client, port] = chosen
+
+    def persistent_connections(self) -> dict[int, int]:
+        totals = Counter(self.leads.values()) + self.retired
+        return {last: totals[last] for last in self.weights}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_operations_against_the_model(director: Director, seed: int) -> None:
+    chance, model = random.Random(seed), Model()
+    # Two neighbours are one client. (Retired templates share the room of eight with their heirs.)
+    settings = persistent(300, 0xFFFFFFFE)
+    serve(director, *model.weights, settings=settings)
+    for _ in range(400):
+        match chance.random():
+            case x if x < 0.8:
+                client, port = chance.randrange(64), chance.randrange(1000, 1006)
+                frame = tcp(SYN, source=f"10.9.0.{client}", port=port)
+                model.open(client, port, director.chosen(frame))
+                if chance.random() < 0.5:
+                    director.send(tcp(ACK, source=f"10.9.0.{client}", port=port))
+                continue
+            case x if x < 0.88:
+                last = chance.choice([101, 102, 103])
+                if last in model.weights:
+                    model.weights[last] = chance.choice([0, 1])
+            case x if x < 0.94:
+                last = chance.choice([101, 102, 103])
+                if model.weights.pop(last, None) is None:
+                    model.weights[last] = 1
+            case _:
+                model.expire_quiescent = not model.expire_quiescent
+                flag = int(model.expire_quiescent)
+                director.plane.set_behaviour(Behaviour(expire_quiescent_template=flag))
+        serve(director, *model.weights, settings=settings, weights=model.weights)
+        assert persistent_connections(director) == model.persistent_connections()
+    held = [f for f in director.flows() if f.client_port == 0]
+    assert len(held) == len(model.leads) + sum(model.retired.values())
+    assert len(director.flows()) == len(held) + len(model.connections)
