@@ -10,7 +10,7 @@ enum { ENTER_DONE, ENTER_IGNORED, ENTER_AGAIN };
 __noinline int enter_one(__u32 index)
 {
 	struct newcomer *told = bpf_map_lookup_elem(&newcomers, &index);
-	struct packet key = {};
+	struct key key;
 	struct neighbourhood n;
 	struct flow *slot;
 	__u64 control = 0, wanted;
@@ -42,7 +42,12 @@ __noinline int enter_one(__u32 index)
 		if (!claim(slot, control))
 			return ENTER_AGAIN;
 	}
-	bind(load_of(destination_of(wanted)), active_connection[state_of(wanted)]);
+	if (is_template(wanted)) {
+		slot->timeout = told->timeout;
+		count_template(destination_of(wanted), 1);
+	} else {
+		bind(load_of(destination_of(wanted)), active_connection[state_of(wanted)]);
+	}
 	publish(slot, &key, wanted);
 	settle(&n, slot, wanted, &key, now);
 	return ENTER_DONE;

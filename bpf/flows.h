@@ -57,12 +57,12 @@ static __always_inline __u64 exchange(__u64 *word, __u64 old, __u64 new)
 }
 
 /* Where a flow may be. False only to satisfy the verifier. */
-static __always_inline int find_neighbourhood(const struct packet *p, struct neighbourhood *n)
+static __always_inline int find_neighbourhood(const struct key *k, struct neighbourhood *n)
 {
-	__u64 x = (p->addresses ^ live.hash_seed) * 0x9E3779B97F4A7C15ull;
+	__u64 x = (k->addresses ^ live.hash_seed) * 0x9E3779B97F4A7C15ull;
 
 	x ^= x >> 32;
-	x = (x ^ p->transport) * 0xD6E8FEB86659FD93ull;
+	x = (x ^ k->transport) * 0xD6E8FEB86659FD93ull;
 	n->hash = x >> 32;
 
 	__u32 first = n->hash & bucket_mask, second = (x ^ x >> 29) & bucket_mask;
@@ -76,35 +76,44 @@ static __always_inline int find_neighbourhood(const struct packet *p, struct nei
 
 /* The key is compared again after reading `control`: x86 reads in order, so a slot that changed
  * hands in between does not match twice. */
-static __always_inline struct flow *find_in(struct bucket *bucket, const struct packet *p,
+static __always_inline struct flow *find_in(struct bucket *bucket, const struct key *k,
 					    __u32 now, __u64 *control)
 {
 #pragma unroll
 	for (int i = 0; i < SLOTS; i++) {
 		struct flow *f = &bucket->flow[i];
 
-		if (load(f->addresses) != p->addresses || load(f->transport) != p->transport)
+		if (load(f->addresses) != k->addresses || load(f->transport) != k->transport)
 			continue;
 		*control = load(f->control);
-		if (is_current(*control, now) && load(f->addresses) == p->addresses &&
-		    load(f->transport) == p->transport)
+		if (is_current(*control, now) && load(f->addresses) == k->addresses &&
+		    load(f->transport) == k->transport)
 			return f;
 	}
 	return 0;
 }
 
-static __always_inline struct flow *find_flow(struct neighbourhood *n, const struct packet *p,
+static __always_inline struct flow *find_flow(struct neighbourhood *n, const struct key *k,
 					      __u32 now, __u64 *control)
 {
-	struct flow *f = find_in(n->bucket[0], p, now, control);
+	struct flow *f = find_in(n->bucket[0], k, now, control);
 
-	return f ? f : find_in(n->bucket[1], p, now, control);
+	return f ? f : find_in(n->bucket[1], k, now, control);
+}
+
+static __always_inline int is_template(__u64 control)
+{
+	return (state_of(control) & ~1u) == STATE_TEMPLATE;
 }
 
 /* Accounts for an entry that the caller has just taken away. */
 static __always_inline void forget(__u64 control)
 {
-	if (phase_of(control) == PHASE_LIVE)
+	if (phase_of(control) != PHASE_LIVE)
+		return;
+	if (is_template(control))
+		count_template(destination_of(control), -1);
+	else
 		unbind(load_of(destination_of(control)), active_connection[state_of(control)]);
 }
 
@@ -121,7 +130,7 @@ static __always_inline int is_to_forward(int verdict) { return verdict >= TO_FOR
 
 /* How readily a slot is given up: lower first; 0 is free, ~0 never. Half-open connections go
  * before closing ones, the oldest first, and established ones never: a flood of SYNs costs
- * established clients nothing. */
+ * established clients nothing. Templates that nothing came of yet go first, the others last. */
 static __always_inline __u64 reluctance(__u64 control, __u32 now)
 {
 	__u32 rank;
@@ -191,16 +200,16 @@ static __always_inline int claim(struct flow *f, __u64 control)
 }
 
 /* Fills a claimed slot. */
-static __always_inline void publish(struct flow *f, const struct packet *p, __u64 control)
+static __always_inline void publish(struct flow *f, const struct key *k, __u64 control)
 {
-	*(volatile __u64 *)&f->addresses = p->addresses;
-	*(volatile __u64 *)&f->transport = p->transport;
+	*(volatile __u64 *)&f->addresses = k->addresses;
+	*(volatile __u64 *)&f->transport = k->transport;
 	__sync_lock_test_and_set(&f->control, control);
 }
 
 /* Removes double entries of the flow just published, the later slot's; true if ours stays. */
 static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __u64 mine_control,
-				  const struct packet *p, __u32 now)
+				  const struct key *wanted, __u32 now)
 {
 	int passed = 0;
 
@@ -213,7 +222,7 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 			passed = 1;
 			continue;
 		}
-		if (load(f->addresses) != p->addresses || load(f->transport) != p->transport)
+		if (load(f->addresses) != wanted->addresses || load(f->transport) != wanted->transport)
 			continue;
 		c = load(f->control);
 		if (!is_current(c, now))
@@ -232,7 +241,7 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 /* While a bucket overflows, flows without an entry are forwarded by hash: see forward_hashed. */
 static __always_inline void mark_overflow(struct neighbourhood *n, __u32 now)
 {
-	n->bucket[0]->flow[0].overflow = now + live.lifetime[1] + 1ull;
+	n->bucket[0]->flow[0].overflow = now + live.lifetime[1] + 1;
 }
 
 static __always_inline int overflows(struct neighbourhood *n, __u32 now)

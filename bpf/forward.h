@@ -106,8 +106,9 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 	if (forwarding == FORWARD_TUNNELLED && !encapsulate(ctx, &p, d))
 		return XDP_DROP;
 	if (forwarding == FORWARD_MASQUERADED &&
-	    !(kind == OF_ICMP ? translate_related(&p, 0, d->address, d->port)
-			      : translate(&p, is_unfinished(ctx, &p), 0, d->address, d->port)))
+	    !(kind == OF_ICMP
+		      ? translate_related(&p, 0, d->address, d->translated_port)
+		      : translate(&p, is_unfinished(ctx, &p), 0, d->address, d->translated_port)))
 		return XDP_DROP;
 	return leave(ctx, d->interface, d->mac, d->source_mac);
 }

@@ -8,8 +8,13 @@
 #define SLOTS 4			/* flows a bucket: 128 bytes, two adjacent cache lines */
 #define STATES 32		/* TCP's eleven, UDP, from 16 on SCTP's fourteen */
 #define STATE_NONE 0
+#define STATE_ESTABLISHED 1
+#define STATE_FIN_WAIT 4
 #define STATE_UDP 11
+#define STATE_TEMPLATE 12	/* and the next one: a controlled connection was established */
+#define STATE_ASSURED 13
 #define STATE_SCTP 16
+#define STATE_SCTP_ESTABLISHED 24
 #define SCTP_CHUNKS 16		/* types of SCTP chunks that mean something */
 #define HELD_BUCKETS 1024	/* of virtual addresses, by hash */
 #define HELD_SLOTS 16		/* one cache line */
@@ -23,13 +28,18 @@
 /* An IPv4 connection. `control` holds all that changes, so that a transition is one
  * compare-and-exchange and exactly one CPU accounts for it:
  *   bits 0-31 expiry (ticks), 32-53 destination, 54-55 enum forwarding, 56-60 state,
- *   61 one-way (IPVS's NOOUTPUT: no packet of the server seen yet), 62-63 phase. */
+ *   61 one-way (IPVS's NOOUTPUT: no packet of the server seen yet), 62-63 phase.
+ * Or, as in IPVS, a template: which server the next connections of a client go to. */
 struct flow {
 	__u64 addresses;	/* client, virtual */
-	__u64 transport;	/* client port, virtual port, protocol */
+	__u64 transport;	/* client port, virtual port, protocol, kind */
 	__u64 control;
-	__u64 overflow;		/* slot 0 of a bucket: until when (ticks) it may miss flows */
+	__u32 overflow;		/* slot 0 of a bucket: until when (ticks) it may miss flows */
+	__u32 timeout;		/* of a template: ticks that it lives after a new connection */
 };
+
+#define KIND_TEMPLATE (1ull << 40)	/* of a service, for a masked client; its port is 0 */
+#define KIND_RETIRED (1ull << 41)	/* a template that could not be used, left to die */
 
 struct bucket {
 	struct flow flow[SLOTS];
@@ -52,6 +62,7 @@ enum scheduler {
 	SCHEDULER_TWOS,
 };
 
+#define SERVICE_PERSISTENT 1
 #define SERVICE_FALLBACK 8	/* sh-fallback, mh-fallback */
 #define SERVICE_HASH_PORT 16	/* sh-port, mh-port */
 #define SERVICE_ONE_PACKET 4	/* (the bits of IPVS's netlink) */
@@ -70,7 +81,9 @@ struct service {
 	__u8 configured;
 	__u32 scheduler;
 	__u32 flags;
-	__u32 reserved[8];
+	__u32 netmask;		/* persistence: which clients are the same one ... */
+	__u32 timeout;		/* ... and for how long (s) */
+	__u32 reserved[6];
 };
 
 struct service_key {
@@ -137,7 +150,7 @@ struct destination {
 	__u8 forwarding;	/* of new connections */
 	__u32 virtual_address;
 	__u16 virtual_port;
-	__u16 reserved1;
+	__u16 translated_port;	/* of masqueraded packets; 0: they keep their own */
 	__u32 weight;
 	__u32 service;
 	__u32 source;		/* the director's address towards it */
@@ -210,6 +223,8 @@ enum event {
 	EVENT_ICMP_SUPPRESSED,		/* by the rate limit */
 	EVENT_CONTENTION,		/* another CPU won every time: packet dropped */
 	EVENT_MERGED,			/* merged by GRO, and no way out that splits it: dropped */
+	EVENT_DEFENDED,			/* would have begun a connection: dropped by drop_packet */
+	EVENT_NO_TEMPLATE,		/* no room for a persistent client's template */
 };
 
 struct events {
@@ -232,6 +247,18 @@ struct icmp_budget {
 	__u32 tokens;		/* in 1/TICKS_PER_SECOND of a message */
 };
 
+/* IPVS's sysctls (ipvs-semantics 4.11), by their names. */
+struct behaviour {
+	__s32 conn_reuse_mode;
+	__s32 expire_nodest_conn;
+	__s32 expire_quiescent_template;
+	__s32 sloppy_tcp;
+	__s32 secure_tcp;		/* for user space: it changes `transition` */
+	__s32 drop_packet;
+	__s32 am_droprate;
+	__s32 reserved;
+};
+
 /* What user space changes while the program runs, each with one store. */
 struct live {
 	__u64 version;			/* hash of this layout and its sizes */
@@ -245,6 +272,12 @@ struct live {
 	__u64 takeover;			/* until when (ticks), 0: not: see adopts() */
 	__u32 masqueraded;		/* how many servers are */
 	__u32 tunnelled;		/* whether any is */
+	__u32 wildcards;		/* how many services have port 0: all ports */
+	__u32 persistent;		/* how many services are */
+	__u32 candidates;		/* for drop_packet: would have begun a connection */
+	__u32 reserved;
+	struct behaviour behaviour;
+	__u8 transition[4 * STATES * 32];	/* direction << 10 | state << 5 | flags */
 	__u64 unresolved_hop;		/* interface and address of one that a client was behind */
 	__u32 server_filter[FILTER_WORDS];	/* by hash: may be a masqueraded server's address */
 	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */
@@ -264,6 +297,8 @@ struct sweep {
 	__u32 buckets;
 	__u32 expired;		/* out */
 	__u32 flows;		/* out: live ones seen */
+	__u32 round;		/* counts up: which flows look after their templates */
+	__u32 reserved;
 };
 
 /* A connection to be entered; `control` has the ticks left to live where a flow has its expiry. */
@@ -271,6 +306,7 @@ struct newcomer {
 	__u64 addresses;
 	__u64 transport;
 	__u64 control;
+	__u64 timeout;		/* of a template */
 };
 
 #define NEWCOMERS 256		/* at a time */

@@ -39,6 +39,15 @@ static __always_inline void unbind(struct load *l, __u32 active)
 		__sync_fetch_and_and(&l->connections, ~LOAD_OVERLOADED);
 }
 
+/* A persistent client's template comes, or goes. It counts in no load. */
+static __always_inline void count_template(__u32 destination, __s64 change)
+{
+	__u64 *count = bpf_map_lookup_elem(&templates, &destination);
+
+	if (count)
+		__sync_fetch_and_add(count, change);
+}
+
 /* A connection becomes active, or inactive. */
 static __always_inline void shift(struct load *l, __u32 active)
 {

@@ -23,6 +23,7 @@ MAPPED_ARRAY(slots, struct row);
 MAPPED_ARRAY(destinations, struct destination);
 MAPPED_ARRAY(counters, struct counters);	/* CPU * capacity + destination */
 MAPPED_ARRAY(loads, struct load);
+MAPPED_ARRAY(templates, __u64);			/* how many lead to a destination: PersistConn */
 MAPPED_ARRAY(events, struct events);		/* by CPU */
 MAPPED_ARRAY(ledger, struct ledger);		/* destinations, then services, then the total */
 MAPPED_ARRAY(newcomers, struct newcomer);	/* from user space, for enter() */
@@ -63,7 +64,6 @@ struct {
 struct live live SEC(".data.live");
 
 /* The state tables, written by the loader from dataplane/states.py (their one source). */
-const volatile __u8 transition[4 * STATES * 32];	/* direction << 10 | state << 5 | flags */
 const volatile __u8 sctp_event[SCTP_CHUNKS];	/* by chunk type */
 const volatile __u8 active_connection[STATES];	/* 1: counts in ActiveConn */
 const volatile __u8 reusable[STATES];		/* 1: a SYN here starts a new connection */

@@ -38,7 +38,7 @@ static __always_inline int is_unfinished(struct xdp_md *ctx, const struct packet
 }
 
 /* False when the packet cannot be translated. Later fragments have no ports. `missing`: the
- * checksum was left to hardware. */
+ * checksum was left to hardware. Port 0: it keeps its own, as with a service of all ports. */
 static __always_inline int translate(const struct packet *p, int missing, int out, __u32 address,
 				     __u16 port)
 {
@@ -51,7 +51,8 @@ static __always_inline int translate(const struct packet *p, int missing, int ou
 		/* Of a fragment, the length of the whole is not known. */
 		if (p->fragment || (void *)(checksum + 1) > p->end)
 			return 0;
-		*at = port;
+		if (port)
+			*at = port;
 		*checksum ^= crc32c_change(before ^ *(__u32 *)ports,
 					   p->length - p->ip->ihl * 4);
 	} else if (p->fragment != LATER_FRAGMENT) {
@@ -60,6 +61,8 @@ static __always_inline int translate(const struct packet *p, int missing, int ou
 
 		if ((void *)(checksum + 1) > p->end)
 			return 0;
+		if (!port)
+			port = *at;
 		adjust_transport(p, checksum, missing, change, change16(*at, port));
 		*at = port;
 	}

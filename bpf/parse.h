@@ -35,13 +35,24 @@ static __always_inline __u32 bounded(__u32 value, __u32 mask)
 
 enum part { WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT };
 
+/* What a connection is known by: as in struct flow. */
+struct key {
+	__u64 addresses;
+	__u64 transport;
+};
+
 struct packet {
 	struct ethhdr *eth;
 	struct iphdr *ip;
 	void *transport_header;
 	void *end;
-	__u64 addresses;	/* as struct flow */
-	__u64 transport;
+	union {
+		struct key key;
+		struct {
+			__u64 addresses;
+			__u64 transport;
+		};
+	};
 	__u32 length;		/* of the IP packet */
 	__u32 mtu;		/* of the interface it came in by; longer ones were merged by GRO */
 	__u8 protocol;

@@ -55,6 +55,8 @@ static __always_inline int translate_related(const struct packet *p, int out, __
 	__u32 *quoted = out ? &q.ip->daddr : &q.ip->saddr;
 	__u16 *at = out ? q.ports + 1 : q.ports;
 
+	if (!port)
+		port = *at;
 	p->ip->check = adjusted(p->ip->check, change32(*mine, address));
 	q.ip->check = adjusted(q.ip->check, change32(*quoted, address));
 	q.icmp->checksum = adjusted(q.icmp->checksum, change16(*at, port));
@@ -77,7 +79,7 @@ __noinline int related(struct xdp_md *ctx)
 		return XDP_PASS;
 	p.addresses = (__u64)q.ip->saddr << 32 | q.ip->daddr;
 	p.transport = (__u64)q.ip->protocol << 32 | (__u32)q.ports[0] << 16 | q.ports[1];
-	if (!find_neighbourhood(&p, &n) || !find_flow(&n, &p, now_in_ticks(), &control))
+	if (!find_neighbourhood(&p.key, &n) || !find_flow(&n, &p.key, now_in_ticks(), &control))
 		return XDP_PASS;
 
 	struct counters *c = counters_of(cpu, destination_of(control));

@@ -99,12 +99,15 @@ static __always_inline int expire(void)
 	return TO_TELL;
 }
 
-/* What the destination's connection with this client is known by. */
+/* What the destination's connection with this client is known by. With a service of all ports
+ * the server's is that which the client asked for. */
 static __always_inline void be_reply(struct packet *p, const struct destination *d, __u32 client,
-				     __u16 port, __u8 protocol)
+				     __u16 port, __u16 server_port, __u8 protocol)
 {
+	__u16 virtual_port = d->virtual_port ? d->virtual_port : server_port;
+
 	p->addresses = (__u64)d->virtual_address << 32 | client;
-	p->transport = (__u64)protocol << 32 | (__u32)d->virtual_port << 16 | port;
+	p->transport = (__u64)protocol << 32 | (__u32)virtual_port << 16 | port;
 }
 
 /* The server's address or port, of a packet to or about the client, becomes the virtual one. */
@@ -134,15 +137,15 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 	int kind = parse_packet(&p);
 
 	if (kind == OF_A_FLOW)
-		be_reply(&p, d, p.ip->daddr, p.transport >> 16, p.protocol);
+		be_reply(&p, d, p.ip->daddr, p.transport >> 16, p.transport, p.protocol);
 	else if (kind == OF_ICMP && find_quote(&p, &q))
-		be_reply(&p, d, q.ip->saddr, q.ports[0], q.ip->protocol);
+		be_reply(&p, d, q.ip->saddr, q.ports[0], q.ports[1], q.ip->protocol);
 	else
 		return XDP_PASS;
-	if (!find_neighbourhood(&p, &n))
+	if (!find_neighbourhood(&p.key, &n))
 		return NO_FLOW;
 
-	struct flow *f = find_flow(&n, &p, now, &control);
+	struct flow *f = find_flow(&n, &p.key, now, &control);
 
 	/* Without one the packet may still be of a flow that there was no room for. */
 	if (f ? destination_of(control) != destination ||
@@ -242,6 +245,19 @@ static __always_inline __u32 *find_server(__u32 address, __u16 port, __u8 protoc
 	return bpf_map_lookup_elem(&masqueraded, &key);
 }
 
+/* As a reply of this server, whichever of its destinations has the connection. */
+static __always_inline void find_reply(struct siblings *s, __u32 server, __u16 port, __u8 protocol)
+{
+	__u32 *first = find_server(server, port, protocol);
+
+	if (!first)
+		return;
+	s->destination = *first;
+	s->verdict = try_reply(s->ctx, s->destination);
+	if (s->verdict == NO_FLOW)
+		bpf_loop(SIBLINGS, try_sibling, s, 0);
+}
+
 /* Tells the server, from the director's address, unless the packet is an error or a later
  * fragment itself (RFC 1122, 3.2.2). */
 static __always_inline int tell(struct xdp_md *ctx, int kind, __u32 mtu, __u32 destination)
@@ -261,26 +277,35 @@ static __always_inline int tell(struct xdp_md *ctx, int kind, __u32 mtu, __u32 d
 __noinline int reply(struct xdp_md *ctx)
 {
 	struct siblings s = {.ctx = ctx, .verdict = NO_FLOW};
-	__u32 *first = 0;
 	struct packet p;
 	struct quote q;
+	__u32 server = 0, client = 0;
+	__u16 port = 0;
+	__u8 protocol = 0;
 
 	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p))
 		return XDP_PASS;
 
 	int kind = parse_packet(&p);
 
-	if (kind == OF_A_FLOW)
-		first = find_server(p.ip->saddr, p.transport, p.protocol);
-	else if (kind == OF_ICMP && find_quote(&p, &q))
-		first = find_server(q.ip->daddr, q.ports[1], q.ip->protocol);
-	if (first) {
-		s.destination = *first;
-		s.verdict = try_reply(ctx, s.destination);
-		if (s.verdict == NO_FLOW)
-			bpf_loop(SIBLINGS, try_sibling, &s, 0);
+	if (kind == OF_A_FLOW) {
+		server = p.ip->saddr;
+		client = p.ip->daddr;
+		port = p.transport;
+		protocol = p.protocol;
+	} else if (kind == OF_ICMP && find_quote(&p, &q)) {
+		server = q.ip->daddr;
+		port = q.ports[1];
+		protocol = q.ip->protocol;
 	} else if (kind == OF_A_FRAGMENT) {
 		s.verdict = later_reply(ctx);
+	}
+	if (protocol) {
+		find_reply(&s, server, port, protocol);
+		if (s.verdict == NO_FLOW && live.wildcards)
+			find_reply(&s, server, 0, protocol);
+		if (client && protocol == IPPROTO_UDP && s.verdict != NO_FLOW && live.persistent)
+			assure(s.destination, client);
 	}
 	if (s.verdict >= TO_TELL)
 		return tell(ctx, kind, s.verdict & 0xffff, s.destination);

@@ -413,7 +413,6 @@ static __always_inline int choose_once(struct service *s, struct choice *c, __u6
 	}
 }
 
-#define NOBODY -1
 #define UNRESOLVED -2	/* nobody, but somebody would be if its MAC address were known */
 
 /* The destination for a new connection of the service, or one of the above. Not static, so that

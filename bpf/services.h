@@ -7,8 +7,9 @@
 #define PLACE ((1u << PLACE_BITS) - 1)
 
 #define NO_SERVICE ~0u
+#define NOBODY -1	/* in place of a destination */
 
-/* The number of the packet's service, or NO_SERVICE. */
+/* The number of the packet's service, or NO_SERVICE: its own port's, or that of all ports. */
 static __always_inline __u32 find_service(const struct packet *p)
 {
 	struct service_key key = {
@@ -18,6 +19,10 @@ static __always_inline __u32 find_service(const struct packet *p)
 	};
 	__u32 *id = bpf_map_lookup_elem(&service_ids, &key);
 
+	if (!id && live.wildcards) {
+		key.port = 0;
+		id = bpf_map_lookup_elem(&service_ids, &key);
+	}
 	return id ? *id : NO_SERVICE;
 }
 
@@ -103,7 +108,7 @@ static __always_inline __u32 cursor_of(__u64 turn) { return turn >> 32 & PLACE; 
 
 /* A choice that nothing comes of: the scheduler must not remember it. */
 #define IN_THOUGHT (1u << 31)	/* in choose()'s number of the service */
-#define CHOICE_IN_THOUGHT 1	/* in choice.flags, beside the service's */
+#define CHOICE_IN_THOUGHT 128	/* in choice.flags, beside the service's */
 
 /* Remembers cursor and level; false when another CPU has chosen meanwhile. */
 static __always_inline int remember(struct service *s, const struct choice *c, __u32 cursor,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Connection states: the tables are data (dataplane/states.py); UDP is a state of its own in them. */
 #pragma once
-#include "flows.h"
+#include "persistence.h"
 
 /* Client to server, server to client, and client to server while no answer was ever seen. */
 enum direction { DIRECTION_IN, DIRECTION_OUT, DIRECTION_IN_ONLY };
@@ -16,12 +16,29 @@ static __always_inline __u32 next_state(__u32 direction, __u32 state, __u8 flags
 {
 	__u32 cell = direction << 10 | state << 5 | flags;
 
-	return transition[bounded(cell, 4 * STATES * 32 - 1)] & (STATES - 1);
+	return live.transition[bounded(cell, 4 * STATES * 32 - 1)] & (STATES - 1);
 }
 
 static __always_inline enum direction inwards(__u32 one_way)
 {
 	return one_way ? DIRECTION_IN_ONLY : DIRECTION_IN;
+}
+
+static __always_inline int is_established(__u32 state)
+{
+	return state == STATE_ESTABLISHED || state == STATE_SCTP_ESTABLISHED;
+}
+
+/* What follows from a change of state. Not static, so that it costs who calls it no stack. */
+__noinline int account(__u32 destination, __u32 client, __u32 before, __u32 after)
+{
+	__u32 active = active_connection[after & (STATES - 1)];
+
+	if (active != active_connection[before & (STATES - 1)])
+		shift(load_of(destination), active);
+	if (live.persistent && is_established(after))
+		assure(destination, client);
+	return 0;
 }
 
 /* Moves the flow on by a packet and re-arms its expiry; false if another CPU was first. */
@@ -37,7 +54,7 @@ static __always_inline int advance(struct flow *f, __u64 control, const struct p
 		return 1;	/* again within a tick: nothing to write */
 	if (exchange(&f->control, control, updated) != control)
 		return 0;
-	if (active_connection[next] != active_connection[state])
-		shift(load_of(destination_of(control)), active_connection[next]);
+	if (next != state)
+		account(destination_of(control), p->addresses, state, next);
 	return 1;
 }

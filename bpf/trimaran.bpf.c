@@ -76,9 +76,11 @@ static __always_inline int start_flow(struct xdp_md *ctx, const struct packet *p
 		control_word(state, chosen, forwarding, one_way, now + live.lifetime[state]);
 
 	bind(load_of(chosen), active_connection[state]);
-	publish(slot, p, control);
-	if (!settle(n, slot, control, p, now))
+	publish(slot, &p->key, control);
+	if (!settle(n, slot, control, &p->key, now))
 		return -1;
+	if (live.persistent && is_established(state))
+		account(chosen, p->addresses, state, state);
 	c->connections++;
 	count_packet(c, p);
 	return to_forward(chosen, forwarding);
@@ -96,11 +98,29 @@ static __always_inline int refuse(struct xdp_md *ctx, int chosen)
 	return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0, 0);
 }
 
-/* One-packet scheduling (4.5): each packet is a connection of its own, without an entry. */
-static __always_inline int forward_once(struct xdp_md *ctx, const struct packet *p,
-					__u32 service, __u32 now, __u32 cpu)
+/* The destination for a new connection, by the client's template or by the scheduler. */
+static __always_inline int assign(const struct service *s, const struct packet *p, __u32 service,
+				  __u32 now)
 {
-	int chosen = choose(service, p->addresses, p->transport, now);
+	int chosen;
+
+	if (!(s->flags & SERVICE_PERSISTENT))
+		return s->port ? choose(service, p->addresses, p->transport, now) : NOBODY;
+	chosen = follow_template(service, p->addresses, now);
+	if (chosen >= 0)
+		return chosen;
+	chosen = choose(service, p->addresses, p->transport, now);
+	if (chosen < 0 || lead_to(service, p->addresses, chosen, now))
+		return chosen;
+	return follow_template(service, p->addresses, now);
+}
+
+/* One-packet scheduling (4.5): each packet is a connection of its own, without an entry. */
+static __always_inline int forward_once(struct xdp_md *ctx, const struct service *s,
+					const struct packet *p, __u32 service, __u32 now,
+					__u32 cpu)
+{
+	int chosen = assign(s, p, service, now);
 
 	if (chosen < 0)
 		return refuse(ctx, chosen);
@@ -115,6 +135,36 @@ static __always_inline int forward_once(struct xdp_md *ctx, const struct packet 
 	return to_forward(chosen, d->forwarding & 3);
 }
 
+/* Is the packet's connection over, so that the packet is looked at as if it had none (1.7, steps
+ * 3 and 4)? Not static, so that it costs its caller no stack. */
+__noinline int is_given_up(__u64 control, __u32 flags)
+{
+	const struct behaviour *b = &live.behaviour;
+	__u32 destination = destination_of(control), state = state_of(control);
+	struct destination *d = find_destination(destination);
+
+	if (d && b->expire_nodest_conn && live.services &&
+	    (!(d->flags & DESTINATION_CONFIGURED) || (flags & TCP_SYN && !d->weight)))
+		return 1;
+	return flags & TCP_SYN && b->conn_reuse_mode &&
+	       (reusable[state] ||
+		(b->conn_reuse_mode & 2 && state == STATE_FIN_WAIT && is_one_way(control))) &&
+	       !is_controlled(destination);
+}
+
+/* drop_packet (4.9): of the packets that would begin a connection every so many-th is dropped, the
+ * first one to begin with. */
+static __always_inline int is_dropped_in_defence(void)
+{
+	const struct behaviour *b = &live.behaviour;
+
+	if (!b->drop_packet || b->am_droprate <= 0 ||
+	    __sync_fetch_and_add(&live.candidates, 1) % (__u32)b->am_droprate)
+		return 0;
+	count_event(EVENT_DEFENDED);
+	return 1;
+}
+
 /* One attempt at a packet; -1 when another CPU changed what it was based on. */
 static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p,
 				      struct neighbourhood *n, __u32 service, __u32 now,
@@ -123,14 +173,12 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 	struct flow *slot;
 	struct service *s;
 	__u64 control = 0;
-	int starts = p->protocol == IPPROTO_UDP || (p->flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
-	int known = 0;
+	int starts = p->protocol == IPPROTO_UDP || (p->flags & (TCP_SYN | TCP_RST)) == TCP_SYN ||
+		     (live.behaviour.sloppy_tcp && !(p->flags & TCP_RST));
 
-	slot = find_flow(n, p, now, &control);
+	slot = find_flow(n, &p->key, now, &control);
 	if (slot) {
-		/* conn_reuse_mode 1: a SYN on a connection that is over starts a new one. */
-		known = !(p->flags & TCP_SYN && reusable[state_of(control)]);
-		if (known)
+		if (!is_given_up(control, p->flags))
 			return continue_flow(ctx, p, slot, control, now, cpu);
 		if (exchange(&slot->control, control, PHASE_BUSY << 62) != control)
 			return -1;
@@ -155,10 +203,15 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 		count_event(EVENT_CHECKSUM_OFFLOADED);
 		return XDP_DROP;
 	}
+	if (is_dropped_in_defence()) {
+		if (slot)
+			slot->control = 0;
+		return XDP_DROP;
+	}
 	if (s->flags & SERVICE_ONE_PACKET && p->protocol == IPPROTO_UDP) {
 		if (slot)
 			slot->control = 0;
-		return forward_once(ctx, p, service, now, cpu);
+		return forward_once(ctx, s, p, service, now, cpu);
 	}
 	if (!slot) {
 		__u32 room = find_room(n->bucket[0], n->bucket[1], now);
@@ -177,7 +230,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 			count_event(EVENT_EVICTED);
 	}
 
-	int chosen = choose(service, p->addresses, p->transport, now);
+	int chosen = assign(s, p, service, now);
 
 	if (chosen < 0) {
 		slot->control = 0;
@@ -192,7 +245,7 @@ __noinline int balance_once(struct xdp_md *ctx, __u32 service)
 	struct neighbourhood n;
 	struct packet p;
 
-	if (!parse(ctx, &p) || !find_neighbourhood(&p, &n))
+	if (!parse(ctx, &p) || !find_neighbourhood(&p.key, &n))
 		return XDP_PASS;
 	return try_packet(ctx, &p, &n, service, now_in_ticks(), bpf_get_smp_processor_id());
 }
@@ -222,8 +275,7 @@ static __noinline int follow(struct xdp_md *ctx, int kind)
 				      : verdict;
 }
 
-/* Perhaps an ICMP error about what went to a server. Inline: a call more, and the way through
- * reply() is too deep for Linux 6.1, which rounds each frame of the stack up to 32 bytes. */
+/* Perhaps an ICMP error about what went to a server. */
 static __always_inline int error_on_the_way(struct xdp_md *ctx)
 {
 	int verdict = tunnel_error(ctx);
@@ -231,7 +283,30 @@ static __always_inline int error_on_the_way(struct xdp_md *ctx)
 	return verdict == NO_FLOW ? reply(ctx) : verdict;
 }
 
-static __always_inline int handle(struct xdp_md *ctx)
+/* What handle() leaves to be done, beside what is to_forward(): by then its frame is off the
+ * stack, of which Linux 6.1 rounds each up to 32 bytes and allows 512 in all. */
+#define TO_BALANCE (1 << 28)	/* and 1 + the service, modulo 2^24 */
+#define TO_FOLLOW (1 << 27)	/* and the kind of packet */
+#define TO_REPLY (1 << 26)
+#define TO_TAKE_FOR_ERROR (1 << 25)
+
+static __always_inline int to_balance(__u32 service)
+{
+	return TO_BALANCE | ((service + 1) & 0xffffff);
+}
+
+static __always_inline int go_on(struct xdp_md *ctx, int verdict)
+{
+	if (is_to_forward(verdict))
+		return forward(ctx, verdict & 0x3fffff, verdict >> 24 & 3);
+	if (verdict & TO_BALANCE)
+		return balance(ctx, (verdict & 0xffffff) - 1u);
+	if (verdict & TO_FOLLOW)
+		return follow(ctx, verdict & 0xff);
+	return verdict & TO_REPLY ? reply(ctx) : error_on_the_way(ctx);
+}
+
+static __noinline int handle(struct xdp_md *ctx)
 {
 	struct neighbourhood n;
 	struct packet p;
@@ -241,9 +316,9 @@ static __always_inline int handle(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (!is_held(p.ip->daddr)) {
 		if (live.masqueraded && may_be_servers(p.ip->saddr))
-			return reply(ctx);
+			return TO_REPLY;
 		return p.ip->protocol == IPPROTO_ICMP && live.masqueraded | live.tunnelled
-			       ? error_on_the_way(ctx)
+			       ? TO_TAKE_FOR_ERROR
 			       : XDP_PASS;
 	}
 	if (!is_for_us(ctx, &p))
@@ -252,25 +327,25 @@ static __always_inline int handle(struct xdp_md *ctx)
 	int kind = parse_packet(&p);
 
 	if (kind != OF_A_FLOW)
-		return kind == NOT_OURS ? XDP_PASS : follow(ctx, kind);
-	if (!find_neighbourhood(&p, &n))
+		return kind == NOT_OURS ? XDP_PASS : TO_FOLLOW | kind;
+	if (!find_neighbourhood(&p.key, &n))
 		return XDP_PASS;
 
 	__u32 now = now_in_ticks();
-	struct flow *f = find_flow(&n, &p, now, &control);
+	struct flow *f = find_flow(&n, &p.key, now, &control);
 
-	if (!f || (p.flags & TCP_SYN && reusable[state_of(control)])) {
+	if (!f || p.flags & TCP_SYN) {
 		__u32 service = find_service(&p);
 
 		/* The director's own traffic to its virtual address: no need to look again. */
-		return f || service != NO_SERVICE ? balance(ctx, service) : XDP_PASS;
+		return f || service != NO_SERVICE ? to_balance(service) : XDP_PASS;
 	}
 
 	struct destination *d = find_destination(destination_of(control));
 	struct counters *c = counters_of(bpf_get_smp_processor_id(), destination_of(control));
 
 	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, 0, now))
-		return balance(ctx, find_service(&p));
+		return to_balance(find_service(&p));
 	count_packet(c, &p);
 	switch (forwarding_of(control)) {
 	case FORWARD_TUNNELLED:
@@ -284,14 +359,14 @@ static __always_inline int handle(struct xdp_md *ctx)
 		if (ingress(ctx)->partial_checksums || p.protocol == IPPROTO_SCTP)
 			break;
 		decrement_ttl(p.ip);
-		if (!translate(&p, 0, 0, d->address, d->port))
+		if (!translate(&p, 0, 0, d->address, d->translated_port))
 			return XDP_DROP;
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	case FORWARD_DIRECTLY:
 		decrement_ttl(p.ip);
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	}
-	return forward(ctx, destination_of(control), forwarding_of(control));
+	return to_forward(destination_of(control), forwarding_of(control));
 }
 
 SEC("xdp")
@@ -307,7 +382,20 @@ int trimaran(struct xdp_md *ctx)
 
 	int verdict = handle(ctx);
 
+	if (verdict > XDP_REDIRECT)
+		verdict = go_on(ctx, verdict);
 	return tags && verdict != XDP_DROP && !put_tags(ctx, tags) ? XDP_DROP : verdict;
+}
+
+/* Does expire_nodest_conn end the connection, or template? */
+static __always_inline int is_of_nobody(__u64 control)
+{
+	struct destination *d;
+
+	if (!live.behaviour.expire_nodest_conn)
+		return 0;
+	d = find_destination(destination_of(control));
+	return d && !(d->flags & DESTINATION_CONFIGURED);
 }
 
 static long sweep_bucket(__u32 i, struct sweep *s)
@@ -324,8 +412,11 @@ static long sweep_bucket(__u32 i, struct sweep *s)
 
 		if (phase_of(control) != PHASE_LIVE)
 			continue;
-		if (!has_expired(control, now)) {
+		if (!has_expired(control, now) && !is_of_nobody(control)) {
 			s->flows++;
+			if (live.persistent && !is_template(control) &&
+			    !((s->first + i + s->round) % GUARD_ROUNDS))
+				guard(destination_of(control), load(f->addresses));
 		} else if (exchange(&f->control, control, 0) == control) {
 			forget(control);
 			s->expired++;

@@ -63,7 +63,7 @@ __noinline int tunnel_error(struct xdp_md *ctx)
 		return NO_FLOW;
 	p.addresses = (__u64)inner->daddr << 32 | inner->saddr;
 	p.transport = (__u64)inner->protocol << 32 | *ports;
-	if (!find_neighbourhood(&p, &n) || !find_flow(&n, &p, now_in_ticks(), &control))
+	if (!find_neighbourhood(&p.key, &n) || !find_flow(&n, &p.key, now_in_ticks(), &control))
 		return NO_FLOW;
 
 	struct destination *d = find_destination(destination_of(control));

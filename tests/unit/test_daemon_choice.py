@@ -67,7 +67,7 @@ def test_a_server_that_is_not_always_in_service_counts_too() -> None:
         (Service(key(80), Settings("nonesuch")), "schedule by nonesuch"),
         (Service(ServiceKey.marked(3)), "firewall marks"),
         (Service(key(80, IPV6)), "IPv6"),
-        (Service(key(80), Settings(persistence=Persistence(9, 0xFFFFFFFF))), "persistence"),
+        (Service(key(80), Settings(persistence_engine="sip")), "persistence engine sip"),
         (Service(key(80), destinations=(Destination(ServerKey(IPV6, 80)),)), "IPv6"),
     ],
 )
@@ -78,6 +78,8 @@ def test_what_xdp_cannot_serve(service: Service, word: str) -> None:
 def test_what_xdp_can_serve() -> None:
     service = Service(key(80), Settings("rr"), (Destination(SERVER, upper_threshold=5),))
     assert unsupported(service) is None
+    persistent = Settings(persistence=Persistence(9, 0xFFFFFFFF))
+    assert unsupported(Service(key(0), persistent)) is None
     assert tuple(scheduler.name.lower() for scheduler in Scheduler) == SCHEDULERS
 
 

@@ -19,12 +19,14 @@ def golden_name(value: Direction | SctpEvent) -> str:
     return value.name.lower().replace("_", "-")
 
 
+@pytest.mark.parametrize("table", ["normal", "secure_tcp"])
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("state", list(TcpState))
 @pytest.mark.parametrize("event", list(Event))
-def test_transition(event: Event, state: TcpState, direction: Direction) -> None:
-    expected = GOLDEN["normal"][golden_name(direction)][event.name.lower()][state]
-    assert TcpState(states.next_state(state, event, direction)).name == expected
+def test_transition(event: Event, state: TcpState, direction: Direction, table: str) -> None:
+    expected = GOLDEN[table][golden_name(direction)][event.name.lower()][state]
+    found = states.next_state(state, event, direction, secure=table != "normal")
+    assert TcpState(found).name == expected
 
 
 @pytest.mark.parametrize("direction", list(Direction))

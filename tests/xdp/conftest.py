@@ -9,7 +9,8 @@ import pytest
 from frames import Director
 from own_network import own_network
 
-from trimaran.dataplane.base import Timeouts
+from trimaran.dataplane.base import Behaviour, Timeouts
+from trimaran.dataplane.xdp.behaviour import write_behaviour
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.loader import Loaded, load, set_lifetimes
 from trimaran.dataplane.xdp.plane import XdpDataplane
@@ -36,10 +37,11 @@ def empty(loaded: Loaded) -> XdpDataplane:
     """An owner of the tables with nothing in them."""
     tables = loaded.tables
     XdpDataplane(loaded).apply([])
-    for name in ("flows", "destinations", "counters", "loads", "ledger"):
+    for name in ("flows", "destinations", "counters", "loads", "templates", "ledger"):
         getattr(tables, name)[...] = 0
     tables.events["count"] = 0
     set_lifetimes(tables, Timeouts())
+    write_behaviour(tables, Behaviour())
     return XdpDataplane(loaded)
 
 

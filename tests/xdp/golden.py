@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,10 @@ class Ipvsadm:
         self.services: dict[ServiceKey, list[Destination]] = {}
 
     def run(self, command: str) -> None:
+        if setting := re.fullmatch(r"sysctl -w net\.ipv4\.vs\.(\w+)=(\d+)", command):
+            plane = self.director.plane
+            plane.set_behaviour(replace(plane.behaviour(), **{setting[1]: int(setting[2])}))
+            return
         action = command.split()[1]
         if action == "-C":
             self.services.clear()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +107,32 @@ said.append(number())
 said.append(detach_all())
 """
     assert run(host, script) == [["eth1", "lo"], 0, []]
+
+
+def test_templates_and_settings_survive_a_new_program(host: str) -> None:
+    script = """
+import sys
+sys.path.insert(0, FOLDER)
+from frames import HTTP, SYN, VIP, Director, server, tcp
+from trimaran.dataplane.base import Behaviour, Destination, Persistence, Service, Settings
+
+def fill(plane):
+    settings = Settings("rr", persistence=Persistence(300, 0xFFFFFFFF))
+    servers = tuple(Destination(server(last)) for last in (101, 102))
+    plane.apply([Service(HTTP, settings, servers)])
+    return Director(plane)
+
+said.append(fill(plane).chosen(tcp(SYN, port=1)))
+plane.set_behaviour(Behaviour(expire_nodest_conn=1))
+plane.close(remove=False)
+plane = XdpDataplane.open(flows=16, log=lambda line: None)
+director = fill(plane)
+said.append([director.chosen(tcp(SYN, port=port)) for port in (2, 3, 4)])
+said.append([f.client_port for f in director.flows()].count(0))
+said.append(plane.behaviour().expire_nodest_conn)
+from trimaran.dataplane.xdp.inspection import inspect
+from trimaran.views.xdp_status import to_text
+said.append("4 live connections, 1 persistent clients" in to_text(inspect(), False))
+"""
+    folder = str(Path(__file__).parent)
+    assert run(host, script.replace("FOLDER", repr(folder))) == [102, [102] * 3, 1, 1, True]

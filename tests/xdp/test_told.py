@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from frames import ACK, DNS, FIN, HTTP, SYN, Director, server, tcp, udp
 
-from trimaran.dataplane.base import Destination, Service, Settings
+from trimaran.dataplane.base import Destination, Persistence, Service, Settings
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.loader import load
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.model.service import Protocol, ServiceKey
 from trimaran.sync.datagram import decode, encode
 from trimaran.sync.record import Flag, Record
 
@@ -135,3 +136,39 @@ def test_a_full_table_takes_no_newcomer(other: Director) -> None:
     entered = director.plane.enter(many)
     assert 4000 < entered < 8193
     assert director.counts(101) == (entered, 0)
+
+
+def test_templates_are_told_and_followed(director: Director, other: Director) -> None:
+    """As the golden master's: flags 0x1183 for direct routing, the timeout that is stored."""
+    settings = Settings("rr", persistence=Persistence(200, 0xFFFFFF00))
+    for one in (director, other):
+        destinations = tuple(Destination(server(n)) for n in (101, 102))
+        one.plane.apply([Service(HTTP, settings, destinations)])
+    assert director.chosen(tcp(SYN, source="10.0.0.77")) == 102
+    (told,) = tell(director, other)
+    assert (told.flags, told.state, told.timeout) == (Flag(0x1183), 0, 200)
+    assert (str(told.client), told.client_port, told.server_port) == ("10.0.0.0", 0, 80)
+    assert tell(director, other) == []
+    director.send(tcp(ACK, source="10.0.0.77"))
+    assert {record.state for record in tell(director, other)} == {1}
+    assert [f.state for f in other.flows()].count("ASSURED") == 1
+    assert other.service().destinations[0].persistent_connections == 1
+    for number in range(4):
+        assert other.chosen(tcp(SYN, source=f"10.0.0.{number}")) == 102
+    assert other.chosen(tcp(SYN, source="10.0.1.1")) == 102  # its own first turn
+
+
+def test_all_ports_are_told(director: Director, other: Director) -> None:
+    key = ServiceKey(Protocol.TCP, HTTP.address, 0)
+    settings = Settings("rr", persistence=Persistence(200, 0xFFFFFFFF))
+    for one in (director, other):
+        destinations = (Destination(server(101, 0)), Destination(server(102, 0)))
+        one.plane.apply([Service(key, settings, destinations)])
+    for flags in (SYN, ACK):
+        assert director.chosen(tcp(flags, to=22)) == 102
+    told = tell(director, other)
+    assert {(r.virtual_port, r.server_port) for r in told} == {(0, 0), (22, 22)}
+    shown = {(c.client_port, c.virtual_port, c.state, c.destination) for c in director.flows()}
+    assert shown == {(c.client_port, c.virtual_port, c.state, c.destination) for c in other.flows()}
+    assert other.chosen(tcp(ACK, to=22)) == 102
+    assert other.chosen(tcp(SYN, to=23)) == 102

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, fields
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
@@ -11,7 +12,7 @@ import click
 
 from trimaran.daemon import control
 from trimaran.daemon.rundir import control_socket, default_run_directory
-from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError
 
 Parameters = ParamSpec("Parameters")
 
@@ -101,6 +102,49 @@ def detach(interfaces: tuple[str, ...], run_dir: Path | None) -> None:
         for interface in interfaces or present:
             take_off(interface)
             click.echo(f"detached from {interface}")
+
+
+@xdp.command("set")
+@click.argument("settings", metavar="[NAME=VALUE...]", nargs=-1)
+@_ends_well
+def set_behaviour(settings: tuple[str, ...]) -> None:
+    """Set what sysctl sets for the kernel's IPVS (net.ipv4.vs.NAME), and print all of it.
+
+    conn_reuse_mode (1): what a SYN on the ports of a connection that is over is; 0: a packet of
+    that one, else a new connection; 2 or 3: in FIN_WAIT, too.
+    expire_nodest_conn (0): connections end with their real server.
+    expire_quiescent_template (0): persistent clients leave a server of weight 0.
+    sloppy_tcp (0): any segment may begin a connection.
+    secure_tcp (0): 3: TCP's stricter table of states.
+    drop_packet (0): 3: each am_droprate-th packet that would begin a connection is dropped.
+
+    It holds from the next packet on, and for as long as the program is on an interface. A daemon
+    may run beside.
+    """
+    from trimaran.dataplane.xdp.behaviour import tune
+
+    behaviour = tune(dict(map(_setting, settings)))
+    for name, value in asdict(behaviour).items():
+        click.echo(f"{name} = {value}")
+
+
+def _setting(text: str) -> tuple[str, int]:
+    name, _, value = text.partition("=")
+    name = name.strip().removeprefix("net.ipv4.vs.")
+    names = [field.name for field in fields(Behaviour)]
+    if name not in names:
+        raise click.UsageError(f"no setting {name!r}; there are {', '.join(names)}")
+    try:
+        number = int(value)
+    except ValueError as error:
+        raise click.UsageError(f"{text!r}: must be {name}=NUMBER") from error
+    if name in ("secure_tcp", "drop_packet") and number not in (0, ALWAYS):
+        raise click.UsageError(
+            f"{text!r}: must be 0 or {ALWAYS} (1 and 2 watch the memory of the kernel's IPVS)"
+        )
+    if not -(2**31) <= number < 2**31:
+        raise click.UsageError(f"{text!r}: must be a number of 32 bits")
+    return name, number
 
 
 @xdp.command()

@@ -98,6 +98,33 @@ class ServiceView:
     rates: Counters = field(default=Counters())
 
 
+ALWAYS = 3
+"""Of the sysctls that IPVS can also have on while memory is short (1 and 2): always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """IPVS's sysctls net.ipv4.vs.* of these names, with their defaults (ipvs-semantics 4.11).
+
+    All but `conn_reuse_mode` are off (0) or on. Any 32-bit number is accepted, as by the kernel.
+    """
+
+    conn_reuse_mode: int = 1
+    """What a SYN of a connection that is over (bit 0), or in a one-way FIN_WAIT (bit 1) too, is:
+    a new connection. 0: never."""
+    expire_nodest_conn: int = 0
+    """Connections whose real server was removed, or SYNs of those where it is quiescent, end."""
+    expire_quiescent_template: int = 0
+    """Persistent clients leave a server of weight 0."""
+    sloppy_tcp: int = 0
+    """Any TCP segment but RST may begin a connection."""
+    secure_tcp: int = 0
+    """TCP's stricter table of states; 0 or 3 (`ALWAYS`)."""
+    drop_packet: int = 0
+    """Of the packets that would begin a connection each `am_droprate`-th is dropped; 0 or 3."""
+    am_droprate: int = 10
+
+
 class TcpState(IntEnum):
     """Connection states of TCP in IPVS, numbered as on its sync wire (ipvs-semantics 1.3)."""
 

@@ -27,6 +27,12 @@ STATE_NAMES: Final = {
 }
 """What ipvsadm prints, by number."""
 
+TEMPLATE_FIRST: Final = 12
+"""The number of a template's state NONE; ASSURED follows (a connection of it was established)."""
+
+TEMPLATE_NAMES: Final = {TEMPLATE_FIRST: "NONE", TEMPLATE_FIRST + 1: "ASSURED"}
+"""What ipvsadm prints, by number. Templates have none of the transitions."""
+
 FIRST_STATE: Final = {
     Protocol.TCP: int(TcpState.NONE),
     Protocol.UDP: UDP_STATE,
@@ -86,6 +92,29 @@ TRANSITIONS: Final = {
     },
 }
 
+SECURE_TRANSITIONS: Final = {
+    Direction.INPUT: {
+        #                NO ES SS SR FW TW CL CW LA LI SA
+        Event.SYN: _row("SR ES ES SR SR SR SR SR SR SR SA"),
+        Event.FIN: _row("CL CW SS TW TW TW CL CW LA LI SA"),
+        Event.ACK: _row("ES ES SS SR FW TW CL CW CL LI SA"),
+        Event.RST: _row("CL CL CL SR CL CL CL CL LA LI CL"),
+    },
+    Direction.OUTPUT: {
+        Event.SYN: _row("SS ES SS SA SS SS SS SS SS LI SA"),
+        Event.FIN: _row("TW FW SS TW FW TW CL TW LA LI TW"),
+        Event.ACK: _row("ES ES SS ES FW TW CL CW LA ES ES"),
+        Event.RST: _row("CL CL SS CL CL TW CL CL CL CL CL"),
+    },
+    Direction.INPUT_ONLY: {
+        Event.SYN: _row("SA ES ES SR SA SA SA SA SA SA SA"),
+        Event.FIN: _row("CL FW SS TW FW TW CL CW LA LI TW"),
+        Event.ACK: _row("ES ES SS ES FW TW CL CW CL LI ES"),
+        Event.RST: _row("CL CL CL SR CL CL CL CL LA LI CL"),
+    },
+}
+"""The same under `secure_tcp`."""
+
 ACTIVE: Final = frozenset(
     {
         TcpState.ESTABLISHED,
@@ -125,13 +154,16 @@ _OVER: Final = frozenset(
 )
 
 EVICTION: Final = (
+    frozenset({TEMPLATE_FIRST}),
     _HALF_OPEN,
     _OVER,
     frozenset(STATE_NAMES) - _HALF_OPEN - _OVER - _NEVER_EVICTED,
+    frozenset({TEMPLATE_FIRST + 1}),
 )
 """Which entries are given up for a new flow when there is no room, first ones first.
 
-ESTABLISHED and UDP never are: a flood cannot displace them.
+ESTABLISHED and UDP never are: a flood cannot displace them. Nor does it displace half-open
+connections by the templates that it makes.
 """
 
 
@@ -140,7 +172,13 @@ def event(flags: int) -> Event | None:
     return next((event for event in Event if flags & event), None)
 
 
-def next_state(state: int, flags: int, direction: Direction = Direction.INPUT_ONLY) -> int:
+def next_state(
+    state: int,
+    flags: int,
+    direction: Direction = Direction.INPUT_ONLY,
+    *,
+    secure: bool = False,
+) -> int:
     """The state after a packet; `flags` are TCP's, or the number of an `SctpEvent`."""
     if state == UDP_STATE:
         return UDP_STATE
@@ -148,7 +186,8 @@ def next_state(state: int, flags: int, direction: Direction = Direction.INPUT_ON
         present = SctpState(state - SCTP_FIRST)
         return SCTP_FIRST + sctp.next_state(direction, present, flags)
     happened = event(flags)
-    return TcpState.CLOSE if happened is None else TRANSITIONS[direction][happened][state]
+    table = SECURE_TRANSITIONS if secure else TRANSITIONS
+    return TcpState.CLOSE if happened is None else table[direction][happened][state]
 
 
 def timeout(state: int, timeouts: Timeouts) -> int:

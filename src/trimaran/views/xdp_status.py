@@ -27,7 +27,8 @@ def to_text(found: Inspection, daemon: bool) -> str:
     lines = [
         *table(attachments, right=(2,)),
         "",
-        f"{found.services} services, {live} live connections, room for {found.capacity}; {owner}",
+        f"{found.services} services, {live} live connections, {found.templates} persistent "
+        f"clients, room for {found.capacity}; {owner}",
         "",
         *(table(states, right=(1,)) if live else ()),
         *([""] if live else ()),

@@ -17,6 +17,7 @@ import numpy as np
 
 from trimaran.dataplane.base import (
     Destination,
+    Persistence,
     Refused,
     Service,
     Settings,
@@ -44,7 +45,10 @@ from trimaran.model.service import Forwarding, Protocol, SchedulerFlag, ServerKe
 
 TRASH_PERIOD: Final = 120 * SECOND
 _ONE_PACKET: Final = 4
+_PERSISTENT: Final = 1
 _NO_SERVICE: Final = 0xFFFFFFFF
+RETIRED_PORT: Final = 65535
+"""What IPVS renames the ports of a template to that could not be used."""
 UNSPECIFIED: Final = IPv4Address(0)
 
 
@@ -78,6 +82,21 @@ def server_key(tables: Tables, destination: int) -> ServerKey:
     return ServerKey(IPv4Address(int(record["address"])), int(record["port"]))
 
 
+def connected_server(tables: Tables, destination: int, virtual_port: int) -> ServerKey:
+    """Where a connection to this port goes (ipvs-semantics 3): a server of all ports gets it at
+    the port that the client asked for."""
+    key, record = server_key(tables, destination), tables.destinations[destination]
+    own = key.port if virtual_port == record["virtual_port"] else 0
+    return ServerKey(key.address, own or virtual_port)
+
+
+def template_server(tables: Tables, destination: int, virtual_port: int) -> ServerKey:
+    """What a template of the service shows as its server, as IPVS does."""
+    key = server_key(tables, destination)
+    ports = {0: 0, RETIRED_PORT: RETIRED_PORT}
+    return ServerKey(key.address, ports.get(virtual_port, key.port))
+
+
 def read_destination(tables: Tables, destination: int) -> Destination:
     """A destination's record as what was desired."""
     forwarding, tunnel = methods.read(tables, destination)
@@ -97,7 +116,10 @@ def read_settings(tables: Tables, service: int) -> Settings:
     flags = int(record["flags"])
     return Settings(
         SCHEDULERS[int(record["scheduler"])],
-        SchedulerFlag(flags & ~_ONE_PACKET),
+        SchedulerFlag(flags & ~(_ONE_PACKET | _PERSISTENT)),
+        Persistence(int(record["timeout"]), int(record["netmask"]))
+        if flags & _PERSISTENT
+        else None,
         one_packet=bool(flags & _ONE_PACKET),
     )
 
@@ -166,7 +188,14 @@ class Editor:
                 libbpf.delete(self._tables.service_ids, present)
         for key, service in wanted.items():
             libbpf.update(self._tables.service_ids, key, service.to_bytes(4, "little"))
-        self._tables.live["services"] = len(self._services)
+        self._count_services()
+
+    def _count_services(self) -> None:
+        """How many there are, and of the kinds that cost a packet a second look."""
+        services, live = self._tables.services[self.services()], self._tables.live
+        live["wildcards"] = np.count_nonzero(services["port"] == 0)
+        live["persistent"] = np.count_nonzero(services["flags"] & _PERSISTENT)
+        live["services"] = len(services)
 
     def services(self) -> list[int]:
         """Records of the configured services."""
@@ -306,15 +335,21 @@ class Editor:
             self._set_flags(record, clear=DestinationFlag.CONFIGURED)
         if new:
             self._tables.services["configured"][service] = 1
-            self._tables.live["services"] = len(self._services)
             libbpf.update(self._tables.service_ids, _index_key(key), service.to_bytes(4, "little"))
+        if settings is not None:
+            self._count_services()
         return taken
 
     def _set_settings(self, service: int, settings: Settings) -> bool:
         """True if the scheduler is another one now."""
         record = self._tables.services[service]
         scheduler = SCHEDULERS.index(settings.scheduler)
-        record["flags"] = settings.flags | (_ONE_PACKET if settings.one_packet else 0)
+        flags = settings.flags | (_ONE_PACKET if settings.one_packet else 0)
+        if settings.persistence is not None:
+            record["netmask"] = settings.persistence.netmask
+            record["timeout"] = settings.persistence.timeout
+            flags |= _PERSISTENT
+        record["flags"] = flags
         changed = bool(record["scheduler"] != scheduler)
         record["scheduler"] = scheduler
         return changed
@@ -374,8 +409,8 @@ class Editor:
         tables = self._tables
         service = self._services.pop(key)
         libbpf.delete(tables.service_ids, _index_key(key))
-        tables.live["services"] = len(self._services)
         tables.services["configured"][service] = 0
+        self._count_services()
         self._lists.release(service)
         # What it counted stays in the total; a service made anew counts from zero.
         members = np.flatnonzero(
@@ -404,6 +439,7 @@ class Editor:
                 return None
             tables.ledger[number] = np.zeros((), dtype=tables.ledger.dtype)
             tables.loads[number] = np.zeros((), dtype=tables.loads.dtype)
+            tables.templates[number] = 0
             tables.ledger["base"][number] = tables.counted()[number]
         elif tables.destinations["service"][number] != service:
             tables.ledger["base"][number] = tables.counted()[number]
@@ -424,6 +460,7 @@ class Editor:
         record["port"] = server.port
         record["virtual_address"] = int(key.address)
         record["virtual_port"] = key.port
+        record["translated_port"] = server.port if key.port else 0
         record["protocol"] = key.protocol.number
         record["flags"] = DestinationFlag.USED
         self._destinations[key, server] = number
@@ -438,7 +475,7 @@ class Editor:
         if self._reclaimable is None:
             # A packet in flight may still be making a connection to one just removed.
             libbpf.wait_for_packets()
-            idle = np.add(*self._tables.connections()) == 0
+            idle = self._tables.referred() == 0
             trash = np.flatnonzero(idle & (flags & DestinationFlag.CONFIGURED == 0)).tolist()
             # Those not seen idle yet are the newest. The oldest is taken first, from the end.
             age = self._idle_since
@@ -510,10 +547,10 @@ class Editor:
         """
         self._lists.settle()
         tables = self._tables
-        active, inactive = tables.connections()
+        referred = tables.referred()
         for destination in list(self._destinations.values()):
             flags = int(tables.destinations["flags"][destination])
-            if flags & DestinationFlag.CONFIGURED or active[destination] or inactive[destination]:
+            if flags & DestinationFlag.CONFIGURED or referred[destination]:
                 self._idle_since.pop(destination, None)
             elif now - self._idle_since.setdefault(destination, now) >= TRASH_PERIOD:
                 self._free(destination)

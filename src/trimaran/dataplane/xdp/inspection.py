@@ -35,13 +35,15 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The whole. `capacity`: connections that there is room for; `live`: by state."""
+    """The whole. `capacity`: connections that there is room for; `live`: by state.
+    `templates`: persistent clients remembered; they take room as connections do."""
 
     attached: tuple[Attached, ...]
     maps: tuple[Map, ...]
     services: int
     capacity: int
     live: dict[str, int]
+    templates: int
 
 
 def inspect() -> Inspection:
@@ -65,6 +67,7 @@ def inspect() -> Inspection:
             int(np.count_nonzero(tables.services["configured"])),
             len(tables.flows) // 2,
             XdpView(tables).live_flows(),
+            int(tables.templates.sum()),
         )
     finally:
         tables.close()

@@ -32,6 +32,8 @@ PLACE_BITS: Final = 20
 NO_TABLE: Final = 0xFFFFFFFF
 ROW_SLOTS: Final = 16
 NEWCOMERS: Final = 256
+KIND_TEMPLATE: Final = 1 << 40
+KIND_RETIRED: Final = 1 << 41
 
 
 class DestinationFlag(IntFlag):
@@ -80,10 +82,18 @@ class Event(IntEnum):
     ICMP_SUPPRESSED = 10
     CONTENTION = 11
     MERGED = 12
+    DEFENDED = 13
+    NO_TEMPLATE = 14
 
 
 FLOW: Final = np.dtype(
-    [("addresses", "<u8"), ("transport", "<u8"), ("control", "<u8"), ("overflow", "<u8")]
+    [
+        ("addresses", "<u8"),
+        ("transport", "<u8"),
+        ("control", "<u8"),
+        ("overflow", "<u4"),
+        ("timeout", "<u4"),
+    ]
 )
 
 # The same 32 bytes taken apart, for listings.
@@ -94,9 +104,11 @@ FLOW_FIELDS: Final = np.dtype(
         ("client_port", ">u2"),
         ("virtual_port", ">u2"),
         ("protocol", "u1"),
-        ("zero", "u1", (3,)),
+        ("kind", "u1"),
+        ("zero", "u1", (2,)),
         ("control", "<u8"),
-        ("overflow", "<u8"),
+        ("overflow", "<u4"),
+        ("timeout", "<u4"),
     ]
 )
 
@@ -110,7 +122,9 @@ SERVICE: Final = np.dtype(
         ("configured", "u1"),
         ("scheduler", "<u4"),
         ("flags", "<u4"),
-        ("reserved", "<u4", (8,)),
+        ("netmask", ">u4"),
+        ("timeout", "<u4"),
+        ("reserved", "<u4", (6,)),
     ]
 )
 
@@ -135,7 +149,7 @@ DESTINATION: Final = np.dtype(
         ("forwarding", "u1"),
         ("virtual_address", ">u4"),
         ("virtual_port", ">u2"),
-        ("reserved1", "<u2"),
+        ("translated_port", ">u2"),
         ("weight", "<u4"),
         ("service", "<u4"),
         ("source", ">u4"),
@@ -174,6 +188,19 @@ INTERFACE: Final = np.dtype(
     ]
 )
 
+BEHAVIOUR: Final = np.dtype(
+    [
+        ("conn_reuse_mode", "<i4"),
+        ("expire_nodest_conn", "<i4"),
+        ("expire_quiescent_template", "<i4"),
+        ("sloppy_tcp", "<i4"),
+        ("secure_tcp", "<i4"),
+        ("drop_packet", "<i4"),
+        ("am_droprate", "<i4"),
+        ("reserved", "<i4"),
+    ]
+)
+
 LIVE: Final = np.dtype(
     [
         ("version", "<u8"),
@@ -187,6 +214,12 @@ LIVE: Final = np.dtype(
         ("takeover", "<u8"),
         ("masqueraded", "<u4"),
         ("tunnelled", "<u4"),
+        ("wildcards", "<u4"),
+        ("persistent", "<u4"),
+        ("candidates", "<u4"),
+        ("reserved", "<u4"),
+        ("behaviour", BEHAVIOUR),
+        ("transition", "u1", (4, STATES, 32)),
         ("unresolved_hop", "<u8"),
         ("server_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
@@ -200,10 +233,19 @@ LEDGER: Final = np.dtype(
 )
 
 SWEEP: Final = np.dtype(
-    [("first", "<u4"), ("buckets", "<u4"), ("expired", "<u4"), ("flows", "<u4")]
+    [
+        ("first", "<u4"),
+        ("buckets", "<u4"),
+        ("expired", "<u4"),
+        ("flows", "<u4"),
+        ("round", "<u4"),
+        ("reserved", "<u4"),
+    ]
 )
 
-NEWCOMER: Final = np.dtype([("addresses", "<u8"), ("transport", "<u8"), ("control", "<u8")])
+NEWCOMER: Final = np.dtype(
+    [("addresses", "<u8"), ("transport", "<u8"), ("control", "<u8"), ("timeout", "<u8")]
+)
 
 ENTERING: Final = np.dtype([("count", "<u4"), ("entered", "<u4")])
 
@@ -226,6 +268,7 @@ _STRUCTS: Final = {
     "load": LOAD,
     "events": EVENTS,
     "interface": INTERFACE,
+    "behaviour": BEHAVIOUR,
     "live": LIVE,
     "ledger": LEDGER,
     "sweep": SWEEP,

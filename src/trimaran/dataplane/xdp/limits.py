@@ -31,8 +31,8 @@ def _of_service(service: Service) -> str | None:
         return "serve firewall marks"
     if service.key.address.version == 6:
         return "serve IPv6 yet"
-    if settings.persistence or settings.persistence_engine:
-        return "do persistence yet"
+    if settings.persistence_engine:
+        return f"look into packets for persistence engine {settings.persistence_engine}"
     return None
 
 

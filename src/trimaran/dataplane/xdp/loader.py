@@ -11,14 +11,14 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from trimaran.dataplane import sctp, states
-from trimaran.dataplane.base import DataplaneError, Refused, TcpState, Timeouts
+from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import layout, libbpf
 from trimaran.dataplane.xdp.tables import (
@@ -131,6 +131,7 @@ def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
         libbpf.bind_map(programs.main, source.map_descriptor(name))
     if not kept:
         _initialise(tables, source, version)
+    set_transitions(tables)
     return Loaded(source, programs, tables, adopted=bool(kept))
 
 
@@ -164,6 +165,7 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         "slots": capacity.rows,
         "counters": cpus * capacity.destinations,
         "loads": capacity.destinations,
+        "templates": capacity.destinations,
         "events": cpus,
         "newcomers": layout.NEWCOMERS,
         "ledger": capacity.destinations + capacity.services + 1,
@@ -183,18 +185,8 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
         section[offset : offset + size] = value.ljust(size, b"\0")
 
     def by_state(value: Callable[[int], int]) -> bytes:
-        return bytes(value(s) if s in states.STATE_NAMES else 0 for s in range(layout.STATES))
+        return bytes(value(state) for state in range(layout.STATES))
 
-    put(
-        "transition",
-        b"".join(
-            bytes(states.next_state(s, flags, direction) for flags in range(32))
-            if s in states.STATE_NAMES
-            else bytes(32)
-            for direction in Direction
-            for s in range(layout.STATES)
-        ),
-    )
     put("sctp_event", bytes(sctp.CHUNKS.get(chunk, sctp.SctpEvent.DATA) for chunk in range(16)))
     put("active_connection", by_state(lambda s: s in states.ACTIVE))
     put("reusable", by_state(lambda s: s in states.REUSABLE))
@@ -209,8 +201,19 @@ def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:
     live["hash_seed"] = secrets.randbits(64)
     live["tick_multiplier"] = (layout.TICKS_PER_SECOND << 24) // _jiffies_per_second(source)
     live["icmp_per_second"] = ICMP_PER_SECOND
+    live["behaviour"] = (*astuple(Behaviour()), 0)
     set_lifetimes(tables, Timeouts())
     live["version"] = version
+
+
+def set_transitions(tables: Tables) -> None:
+    """Writes the tables of states, those that `secure_tcp` asks for; a cell by one store."""
+    secure = int(tables.live["behaviour"]["secure_tcp"]) == ALWAYS
+    for direction in Direction:
+        for state in states.STATE_NAMES:
+            tables.live["transition"][direction][state] = [
+                states.next_state(state, flags, direction, secure=secure) for flags in range(32)
+            ]
 
 
 def set_lifetimes(tables: Tables, timeouts: Timeouts) -> None:

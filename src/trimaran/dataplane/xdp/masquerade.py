@@ -35,7 +35,9 @@ class MasqueradeIndex:
 
     def _key(self, destination: int) -> bytes:
         record = self._tables.destinations[destination]
-        address, port = int(record["address"]), int(record["port"])
+        # A server of all ports answers from any.
+        port = int(record["translated_port"] or record["virtual_port"])
+        address = int(record["address"])
         return address.to_bytes(4) + port.to_bytes(2) + bytes([record["protocol"], 0])
 
     def add(self, destination: int) -> None:

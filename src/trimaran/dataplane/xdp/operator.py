@@ -6,8 +6,16 @@ from ipaddress import IPv4Address
 
 import numpy as np
 
-from trimaran.dataplane.base import DataplaneError, Refused, SyncDaemon, SyncRole, Timeouts
+from trimaran.dataplane.base import (
+    Behaviour,
+    DataplaneError,
+    Refused,
+    SyncDaemon,
+    SyncRole,
+    Timeouts,
+)
 from trimaran.dataplane.steps import Step
+from trimaran.dataplane.xdp.behaviour import write_behaviour
 from trimaran.dataplane.xdp.editor import Editor, Neighbour
 from trimaran.dataplane.xdp.held import set_held
 from trimaran.dataplane.xdp.layout import DestinationFlag
@@ -62,6 +70,10 @@ class XdpOperator(XdpView):
                 timeouts.udp or present.udp,
             ),
         )
+
+    def set_behaviour(self, behaviour: Behaviour) -> None:
+        """As sysctl does for IPVS."""
+        write_behaviour(self.tables, behaviour)
 
     def start_sync(self, daemon: SyncDaemon) -> None:
         raise no_synchronisation()

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 import numpy as np
 
 from trimaran.dataplane.base import DataplaneError, Service
+from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.attach import Attachment
 from trimaran.dataplane.xdp.layout import Capacity, Event
@@ -28,6 +29,7 @@ class XdpDataplane(XdpOperator):
         self._number = libbpf.program_info(self.program).id
         self._missing_checksums = self.events()[Event.CHECKSUM_OFFLOADED]
         self._told = Told(loaded.tables)
+        self._round = 0
         self._sweep()  # which also sets the clock that everything here reads
         self._merged = self.events()[Event.MERGED]
         self._merging = False
@@ -82,7 +84,19 @@ class XdpDataplane(XdpOperator):
     def apply(self, services: Sequence[Service]) -> Sequence[str]:
         """As `Dataplane.apply`. What cannot be served is left out, with a line the first time;
         everything else is applied."""
-        return self._editor.apply(services)
+        lines = self._editor.apply(services)
+        self._expire_with(lines)
+        return lines
+
+    def execute(self, step: Step) -> None:
+        """As `Operator`."""
+        super().execute(step)
+        self._expire_with([step])
+
+    def _expire_with(self, changes: Sequence[object]) -> None:
+        """`expire_nodest_conn` ends connections at once, not only when a server comes back."""
+        if changes and self.behaviour().expire_nodest_conn:
+            self._sweep()
 
     def left_out(self) -> Sequence[str]:
         """What the last `apply` had to leave out: the same `apply` later may find room."""
@@ -145,6 +159,7 @@ class XdpDataplane(XdpOperator):
         """Clears expired entries; how many."""
         request = np.zeros((), dtype=layout.SWEEP)
         request["buckets"] = self._loaded.tables.buckets
+        request["round"] = self._round = self._round + 1 & 0xFFFFFFFF
         answer = libbpf.run(self._loaded.programs.sweep, context=request.tobytes()).context
         return int(np.frombuffer(answer, dtype=layout.SWEEP)[0]["expired"])
 

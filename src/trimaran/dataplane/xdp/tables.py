@@ -20,6 +20,7 @@ _MAPPED: Final = {
     "destinations": layout.DESTINATION,
     "counters": layout.COUNTERS,
     "loads": layout.LOAD,
+    "templates": np.dtype("<u8"),
     "events": layout.EVENTS,
     "ledger": layout.LEDGER,
     "newcomers": layout.NEWCOMER,
@@ -48,6 +49,7 @@ class Tables:
         self.destinations = mapped["destinations"]
         self.loads = mapped["loads"]
         self.load_bytes = self.loads.view("u1").reshape(-1, self.loads.itemsize)
+        self.templates = mapped["templates"]
         self.ledger = mapped["ledger"]
         self.events = mapped["events"]
         self.newcomers = mapped["newcomers"]
@@ -93,6 +95,11 @@ class Tables:
         now = self.loads["connections"].astype(np.int64)
         active, total = now & 0xFFFFFFFF, now >> 32 & 0x7FFFFFFF
         return active, np.maximum(total - active, 0)
+
+    def referred(self) -> NDArray[np.int64]:
+        """How many connections and templates lead to each destination."""
+        active, inactive = self.connections()
+        return active + inactive + self.templates.astype(np.int64)
 
     def order(self, service: int) -> list[int]:
         """The destinations of a service in list order, newest first."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import TcpState
 from trimaran.dataplane.xdp import layout, libbpf
+from trimaran.dataplane.xdp.editor import connected_server, template_server
 from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, native, state_of
 from trimaran.model.service import Protocol, ServerKey, ServiceKey
 from trimaran.sync.record import Flag, Record
@@ -25,12 +26,15 @@ Destinations = Mapping[tuple[ServiceKey, ServerKey], int]
 
 _SLOTS_AT_A_TIME: Final = 1 << 16
 _BEHIND: Final = 8
+_TEMPLATE_SECONDS: Final = 180
+"""What IPVS gives a template of a director that does not say for how long it lives."""
 _FORWARDING: Final = 3
 _ONE_WAY: Final = 61
 _PHASE_LIVE: Final = np.uint64(layout.PHASE_LIVE)
 _PHASE_SHIFT: Final = np.uint64(layout.PHASE_SHIFT)
 _STATE_SHIFT: Final = np.uint64(layout.STATE_SHIFT)
 _TICK: Final = np.uint64(0xFFFFFFFF)
+_RETIRED: Final = np.uint64(layout.KIND_RETIRED)
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 _TOLD: Final = (
@@ -41,6 +45,7 @@ _TOLD: Final = (
     TcpState.TIME_WAIT,
     states.UDP_STATE,
     *(states.SCTP_FIRST + state for state in sctp.SctpState if state >= sctp.SctpState.ESTABLISHED),
+    *states.TEMPLATE_NAMES,
 )
 _PROTOCOLS: Final = {protocol.number: protocol for protocol in Protocol}
 
@@ -66,13 +71,14 @@ class Told:
             state = control >> _STATE_SHIFT & np.uint64(layout.STATES - 1)
             left = (control - now).astype(np.uint32).astype(np.int32)
             live = (control >> _PHASE_SHIFT == _PHASE_LIVE) & (left > 0) & told[state]
+            live &= flows["transport"] & _RETIRED == 0
+            template = np.isin(state, list(states.TEMPLATE_NAMES))
+            late = np.where(template, flows["timeout"] // _BEHIND, behind[state])
             key = (flows["addresses"] * _MIX) ^ flows["transport"]
             before = self._control[rows]
             moved = (control - before).astype(np.uint32).astype(np.int32)
             due = live & (
-                (key != self._key[rows])
-                | (control & ~_TICK != before & ~_TICK)
-                | (moved > behind[state])
+                (key != self._key[rows]) | (control & ~_TICK != before & ~_TICK) | (moved > late)
             )
             (chosen,) = np.nonzero(due)
             if not len(chosen):
@@ -89,26 +95,38 @@ class Told:
     def _records(self, entries: Records, control: NDArray[np.uint64]) -> Iterator[Record]:
         fields = entries.view(layout.FLOW_FIELDS)
         for entry, word in zip(fields.tolist(), control.tolist(), strict=True):
-            client, virtual, client_port, virtual_port, protocol, *_ = entry
-            state = state_of(word)
-            server = self._tables.destinations[destination_of(word)]
-            flags = Flag(word >> layout.FORWARDING_SHIFT & _FORWARDING)
-            if word >> _ONE_WAY & 1:
-                flags |= Flag.NO_OUTPUT
-            if state not in states.ACTIVE:
-                flags |= Flag.INACTIVE
+            client, virtual, client_port, virtual_port, protocol, *_, timeout = entry
+            state, destination = state_of(word), destination_of(word)
+            if state in states.TEMPLATE_NAMES:
+                first = states.TEMPLATE_FIRST
+                flags = _template_flags(int(self._tables.destinations["forwarding"][destination]))
+                server = template_server(self._tables, destination, virtual_port)
+            else:
+                first = states.FIRST_STATE[_PROTOCOLS[protocol]]
+                timeout = int(self._tables.live["lifetime"][state])
+                flags = Flag(word >> layout.FORWARDING_SHIFT & _FORWARDING)
+                if word >> _ONE_WAY & 1:
+                    flags |= Flag.NO_OUTPUT
+                if state not in states.ACTIVE:
+                    flags |= Flag.INACTIVE
+                server = connected_server(self._tables, destination, virtual_port)
             yield Record(
                 protocol=protocol,
                 flags=flags,
-                state=state - states.FIRST_STATE[_PROTOCOLS[protocol]],
+                state=state - first,
                 client=IPv4Address(client),
                 client_port=client_port,
                 virtual=IPv4Address(virtual),
                 virtual_port=virtual_port,
-                server=IPv4Address(int(server["address"])),
-                server_port=int(server["port"]),
-                timeout=int(self._tables.live["lifetime"][state]) // layout.TICKS_PER_SECOND,
+                server=server.address,
+                server_port=server.port,
+                timeout=timeout // layout.TICKS_PER_SECOND,
             )
+
+
+def _template_flags(forwarding: int) -> Flag:
+    flags = Flag(forwarding) | Flag.INACTIVE | Flag.TEMPLATE
+    return flags if forwarding == Flag.MASQUERADING else flags | Flag.NO_OUTPUT
 
 
 def enter(
@@ -116,7 +134,7 @@ def enter(
 ) -> int:
     """Enter connections that other directors have; how many could be.
 
-    Left out are templates, IPv6, and those whose service or server is not configured here.
+    Left out are IPv6, and those whose service or server is not configured here.
     `program`: descriptor of the program `enter`.
     """
     newcomers = [
@@ -136,23 +154,25 @@ def enter(
 
 def _newcomer(
     tables: Tables, record: Record, destinations: Destinations
-) -> tuple[int, int, int] | None:
+) -> tuple[int, int, int, int] | None:
     protocol = _PROTOCOLS.get(record.protocol)
     client, virtual = record.client, record.virtual
     if (
         protocol is None
-        or record.is_template
         or record.flags & Flag.NO_CLIENT_PORT
         or not isinstance(client, IPv4Address)
         or not isinstance(virtual, IPv4Address)
     ):
         return None
-    service = ServiceKey(protocol, virtual, record.virtual_port)
-    destination = destinations.get((service, ServerKey(record.server, record.server_port)))
+    destination = _find(record, protocol, destinations)
     if destination is None:
         return None
-    state = states.FIRST_STATE[protocol] + record.state
-    life = int(tables.live["lifetime"][state])
+    if record.is_template:
+        kind, state = layout.KIND_TEMPLATE, states.TEMPLATE_FIRST + record.state
+        life = _TEMPLATE_SECONDS * layout.TICKS_PER_SECOND
+    else:
+        kind, state = 0, states.FIRST_STATE[protocol] + record.state
+        life = int(tables.live["lifetime"][state])
     if record.timeout:
         life = min(record.timeout * layout.TICKS_PER_SECOND, 0x7FFFFFFF)
     ports = record.client_port.to_bytes(2, "big") + record.virtual_port.to_bytes(2, "big")
@@ -166,6 +186,21 @@ def _newcomer(
     )
     return (
         native(virtual) << 32 | native(client),
-        record.protocol << 32 | int.from_bytes(ports, "little"),
+        kind | record.protocol << 32 | int.from_bytes(ports, "little"),
         control,
+        life,
     )
+
+
+def _find(record: Record, protocol: Protocol, destinations: Destinations) -> int | None:
+    """The record's destination: of its port's service, else of that of all ports."""
+    for port, server_port in (
+        (record.virtual_port, record.server_port),
+        (0, record.server_port),
+        (0, 0),
+    ):
+        service = ServiceKey(protocol, record.virtual, port)
+        found = destinations.get((service, ServerKey(record.server, server_port)))
+        if found is not None:
+            return found
+    return None

@@ -8,6 +8,7 @@ import numpy as np
 
 from trimaran.dataplane import estimator, states
 from trimaran.dataplane.base import (
+    Behaviour,
     Connection,
     Counters,
     DataplaneError,
@@ -18,16 +19,18 @@ from trimaran.dataplane.base import (
 )
 from trimaran.dataplane.blocks import ConnectionBlock
 from trimaran.dataplane.xdp import layout
+from trimaran.dataplane.xdp.behaviour import read_behaviour
 from trimaran.dataplane.xdp.editor import (
+    connected_server,
     read_destination,
     read_settings,
-    server_key,
     service_key,
+    template_server,
 )
 from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
 from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, state_of
-from trimaran.model.service import Protocol
+from trimaran.model.service import Protocol, ServerKey
 
 _PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
 _NOBODY = IPv4Address(0)
@@ -38,6 +41,13 @@ _KIND = np.uint64(
 """Of a slot's control word: state and destination. Shifted by 24 there is room for the protocol."""
 
 _SLOTS_AT_A_TIME = 1 << 16
+_STATE_NAMES = states.STATE_NAMES | states.TEMPLATE_NAMES
+
+
+def _destinations_of(control: Records) -> Records:
+    shift, most = np.uint64(layout.DESTINATION_SHIFT), np.uint64(layout.MAX_DESTINATIONS - 1)
+    numbers: Records = (control >> shift & most).astype(np.int64)
+    return numbers
 
 
 class XdpView:
@@ -67,6 +77,7 @@ class XdpView:
                     read_destination(tables, destination),
                     int(active[destination]),
                     int(inactive[destination]),
+                    int(tables.templates[destination]),
                     counters=as_counters(rows[destination]),
                     rates=as_counters(rates[destination]),
                 )
@@ -114,7 +125,7 @@ class XdpView:
             )
 
     def live_flows(self) -> dict[str, int]:
-        """How many entries live, by state."""
+        """How many connections live, by state; templates are none."""
         counts = np.zeros(layout.STATES, dtype=np.int64)
         for control, _, alive in self._parts():
             state = control[alive] >> np.uint64(layout.STATE_SHIFT) & np.uint64(layout.STATES - 1)
@@ -136,31 +147,41 @@ class XdpView:
         """The table in parts: control words, ticks left, and which slots have a live entry."""
         now = np.uint32(math.ceil(self.tables.tick()) & 0xFFFFFFFF)
         column = self.tables.flows.view(layout.FLOW_FIELDS)["control"]
+        expire_nodest = self.behaviour().expire_nodest_conn
         for first in range(0, len(column), _SLOTS_AT_A_TIME):
             control = np.ascontiguousarray(column[first : first + _SLOTS_AT_A_TIME])
             low, high = control.view("<u4").reshape(-1, 2).T
             ticks = (low - now).view(np.int32)
             # Entries with less than nothing left have expired, and are not swept yet.
-            yield (
-                control,
-                ticks,
-                (high >> layout.PHASE_SHIFT - 32 == layout.PHASE_LIVE) & (ticks >= 0),
-            )
+            alive = (high >> layout.PHASE_SHIFT - 32 == layout.PHASE_LIVE) & (ticks >= 0)
+            if expire_nodest:
+                flags = self.tables.destinations["flags"][_destinations_of(control)]
+                alive &= flags & layout.DestinationFlag.CONFIGURED != 0
+            yield control, ticks, alive
 
     def _kind(self, state_and_server: int, virtual: int) -> Connection:
+        state = state_of(state_and_server << 24)
         return Connection(
             _PROTOCOLS[state_and_server & 0xFF],
             _NOBODY,
             0,
             IPv4Address(virtual >> 16),
             virtual & 0xFFFF,
-            server_key(self.tables, destination_of(state_and_server << 24)),
-            states.STATE_NAMES[state_of(state_and_server << 24)],
+            self._server(destination_of(state_and_server << 24), state, virtual & 0xFFFF),
+            _STATE_NAMES[state],
             0,
         )
 
+    def _server(self, destination: int, state: int, virtual_port: int) -> ServerKey:
+        find = template_server if state in states.TEMPLATE_NAMES else connected_server
+        return find(self.tables, destination, virtual_port)
+
     def timeouts(self) -> Timeouts:
         return lifetimes(self.tables)
+
+    def behaviour(self) -> Behaviour:
+        """What holds for all services."""
+        return read_behaviour(self.tables)
 
     def sync_daemons(self) -> Sequence[SyncDaemon]:
         return ()
