@@ -3,7 +3,7 @@
 
 python := .venv/bin/python
 
-.PHONY: demo test test-long test-vm lint bench setup clean
+.PHONY: demo test test-long test-vm test-differential lint bench setup clean
 
 demo: setup
 	.venv/bin/trimaran lab demo
@@ -23,6 +23,16 @@ test-vm:
 	$(python) -m pytest -q -m vm
 	$(python) -m trimaran.lab.vm --timeout 1200 --share build/vm \
 		$(python) -m pytest -q -o timeout=600 --junitxml build/vm/junit.xml $(vm_tests)
+
+# Random histories on kernel IPVS and on XDP in the VM, seed after seed. A failure names its seed.
+seconds = 600
+seed = 1000
+test-differential:
+	@tools/setup vm
+	@mkdir -p build/vm
+	$(python) -m trimaran.lab.vm --timeout $$(($(seconds) + 600)) --share build/vm \
+		env TRIMARAN_DIFFERENTIAL_SECONDS=$(seconds) TRIMARAN_DIFFERENTIAL_SEED=$(seed) \
+		$(python) -m pytest -q -s tests/vm/differential
 
 lint: setup
 	$(python) -m ruff check

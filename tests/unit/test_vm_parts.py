@@ -1,7 +1,10 @@
 """The parts of the VM bench that need no VM."""
 
 import lzma
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,15 @@ def test_the_elf_file_in_a_kernel_image() -> None:
 def test_what_is_not_a_kernel_image(image: bytes) -> None:
     with pytest.raises(LabError, match="not a kernel image"):
         kernel.elf_image(image)
+
+
+@pytest.mark.parametrize("text", ["slow", "", "0.5", "nan", "1e9"])
+def test_a_pace_that_is_none(text: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import trimaran.daemon.pace"],
+        env={**os.environ, "TRIMARAN_SLOW": text},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"trimaran: TRIMARAN_SLOW={text}: want a number from 1 to 1000\n"

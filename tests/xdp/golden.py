@@ -100,9 +100,11 @@ def masked(frame: bytes) -> str:
             frame = frame[:18] + b"\0\0" + frame[20:24] + b"\0\0" + frame[26:]
         if protocol == 17 and int.from_bytes(frame[36:38]) == GUE_PORT:
             pseudo = frame[26:34] + b"\0\x11" + frame[38:40]
-            if not frame[20] & 0x20:
+            summed = any(frame[40:42])
+            if summed and not frame[20] & 0x20:
                 assert checksum(pseudo + frame[34:]) == 0
-            frame = frame[:34] + b"\0\0" + frame[36:40] + b"\0\0" + frame[42:]
+            mark = b"\xff\xff" if summed else b"\0\0"
+            frame = frame[:34] + b"\0\0" + frame[36:40] + mark + frame[42:]
     return frame.hex()
 
 

@@ -2,6 +2,17 @@
 
 import os
 
-SLOWNESS = float(os.environ.get("TRIMARAN_SLOW", "1"))
+
+def _slowness(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 1 <= value <= 1000:
+        raise SystemExit(f"trimaran: TRIMARAN_SLOW={text}: want a number from 1 to 1000")
+    return value
+
+
+SLOWNESS = _slowness(os.environ.get("TRIMARAN_SLOW", "1"))
 """1 on ordinary hardware, 20 in the lab's emulated machine. What a protocol or a check promises
 is never multiplied by this, only what is allowed on top of it."""

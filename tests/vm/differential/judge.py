@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from frames import VIP, server_mac
 from golden import masked
@@ -10,7 +11,7 @@ from packets import to_the_stack
 from traffic import Event, Frame, History, Wait, Zero
 from worlds import KernelWorld, XdpWorld, attempt, by_key
 
-from trimaran.dataplane.base import Connection, Counters, ServiceView, Settings, Timeouts
+from trimaran.dataplane.base import Behaviour, Connection, Counters, ServiceView, Settings, Timeouts
 from trimaran.dataplane.steps import AddService
 from trimaran.model.service import Protocol, ServiceKey
 
@@ -94,6 +95,9 @@ class Judge:
                 xdp.operator.zero(service)
                 if service is None:
                     self._before = Counters(), Counters()
+            case Behaviour():
+                kernel.set_behaviour(event)
+                xdp.set_behaviour(event)
             case Timeouts():
                 kernel.operator.set_timeouts(event)
                 xdp.operator.set_timeouts(event)
@@ -133,10 +137,10 @@ class Judge:
                 self._fail(f"entries:\nkernel {kernel}\nXDP    {xdp}")
             elif abs(kernel.expires - xdp.expires) > 1:
                 self._fail(f"expiry:\nkernel {kernel}\nXDP    {xdp}")
-        pairs = self._services()
-        for kernel_view, xdp_view in pairs:
-            if (a := _without_counters(kernel_view)) != (b := _without_counters(xdp_view)):
-                self._fail(f"services:\nkernel {a}\nXDP    {b}")
+        for kernel_view, xdp_view in self._services():
+            for a, b in zip_longest(_said(kernel_view), _said(xdp_view)):
+                if a != b:
+                    self._fail(f"{kernel_view.key}:\nkernel {a}\nXDP    {b}")
 
     def _services(self) -> list[tuple[ServiceView, ServiceView]]:
         theirs = by_key(self.kernel.operator.services())
@@ -183,18 +187,25 @@ class Judge:
 
 
 def _entries(connections: list[Connection]) -> dict[tuple[object, ...], Connection]:
-    return {
-        (c.protocol, c.client, c.client_port, c.virtual, c.virtual_port): c for c in connections
-    }
+    return {_identity(entry): entry for entry in connections}
 
 
-def _without_counters(view: ServiceView) -> ServiceView:
-    nothing = Counters()
-    destinations = tuple(
-        replace(d, counters=nothing, rates=nothing, destination=d.destination)
-        for d in view.destinations
-    )
-    return replace(view, destinations=destinations, counters=nothing, rates=nothing)
+def _identity(entry: Connection) -> tuple[object, ...]:
+    """Templates that no one is led to any more all have the port 65535."""
+    retired = entry.destination if entry.virtual_port == 65535 else None
+    client = entry.client, entry.client_port
+    return entry.protocol, client, entry.virtual, entry.virtual_port, retired
+
+
+def _said(view: ServiceView) -> list[object]:
+    """What a listing without counters says of a service, destinations in list order."""
+    return [
+        view.settings,
+        *(
+            (d.destination, d.active_connections, d.inactive_connections, d.persistent_connections)
+            for d in view.destinations
+        ),
+    ]
 
 
 def _numbers(counters: Counters) -> tuple[int, ...]:

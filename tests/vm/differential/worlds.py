@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 
 import numpy as np
 from frames import DROP, PASS, REDIRECT, TX, Director
@@ -16,10 +17,18 @@ from golden_bench import Bench, ip, namespace
 from own_network import own_network
 from packets import IPV4, echo, echoed
 
-from trimaran.dataplane.base import Connection, Counters, Refused, ServiceView, Timeouts
+from trimaran.dataplane.base import (
+    Behaviour,
+    Connection,
+    Counters,
+    Refused,
+    ServiceView,
+    Timeouts,
+)
 from trimaran.dataplane.ipvs.operator import IpvsOperator
 from trimaran.dataplane.steps import Operator, Step
 from trimaran.dataplane.xdp import layout
+from trimaran.dataplane.xdp.behaviour import write_behaviour
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.loader import Loaded, load, set_lifetimes
 from trimaran.dataplane.xdp.plane import XdpDataplane
@@ -89,19 +98,21 @@ class KernelWorld:
     def clear(self) -> None:
         """No services, no connections, counters zero."""
         with self._bench.inside():
-            self._forget_connections(True)
+            self.set_behaviour(Behaviour(expire_nodest_conn=1))
             self.operator.flush()
             end = time.monotonic() + _PATIENCE
             while self.connections():
                 assert time.monotonic() < end, "connections stay"
                 time.sleep(0.02)
-            self._forget_connections(False)
+            self.set_behaviour(Behaviour())
         self.operator.set_timeouts(Timeouts())
         self.operator.zero(None)
 
-    def _forget_connections(self, on: bool) -> None:
-        with open("/proc/sys/net/ipv4/vs/expire_nodest_conn", "w") as setting:
-            setting.write(str(int(on)))
+    def set_behaviour(self, behaviour: Behaviour) -> None:
+        with self._bench.inside():
+            for name, value in asdict(behaviour).items():
+                with open(f"/proc/sys/net/ipv4/vs/{name}", "w") as setting:
+                    setting.write(str(value))
 
 
 class XdpWorld:
@@ -140,15 +151,19 @@ class XdpWorld:
     def clear(self) -> None:
         tables = self._loaded.tables
         XdpDataplane(self._loaded).apply([])
-        for name in ("flows", "destinations", "counters", "loads", "ledger"):
+        for name in ("flows", "destinations", "counters", "loads", "templates", "ledger"):
             getattr(tables, name)[...] = 0
         tables.events["count"] = 0
         set_lifetimes(tables, Timeouts())
         self._director = Director(XdpDataplane(self._loaded), self._interface)
         self._director.resolve(SMALL_MTU_SERVER, mtu=SMALL_MTU)
         self.operator.set_icmp_rate(1 << 20)
+        self.set_behaviour(Behaviour())
         # Connections that another director opened are not to be taken over.
         tables.live["takeover"] = 0
+
+    def set_behaviour(self, behaviour: Behaviour) -> None:
+        write_behaviour(self._loaded.tables, behaviour)
 
     def sweep(self) -> None:
         """What the daemon does each second."""
