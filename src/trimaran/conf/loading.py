@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from trimaran.conf.checks import hand_down
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span
 from trimaran.conf.lines import BINARY, Lines, decoded
 from trimaran.conf.lints import report_vain_weights
@@ -94,6 +95,7 @@ def _config(
     routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, report)
     if interfaces is not None:
         report_absent_interfaces(file.all(VRRP_INSTANCE), interfaces, report)
+    hand_down(file, global_defs, file.all(VIRTUAL_SERVER))
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
     report_vain_weights(file.all(VRRP_INSTANCE), report)
     if report.errors:

@@ -1,0 +1,36 @@
+"""One attempt at a check of any kind but TCP's, which the checker makes itself.
+
+An attempt is a coroutine that ends with a verdict. Each of its steps is bounded by the check's
+`connect_timeout`; the whole of it by `most_seconds`, which the checker sees to.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from trimaran.daemon.attempts import http
+from trimaran.daemon.attempts.failure import Failed
+from trimaran.health import tcp
+from trimaran.health.verdict import Verdict
+from trimaran.model.check import Check, HttpCheck, NetworkCheck
+from trimaran.model.script import ScriptPolicy
+
+_OWN: dict[type, Callable[[Any], Awaitable[Verdict]]] = {
+    HttpCheck: http.attempt,
+}
+
+
+async def attempt(check: Check, policy: ScriptPolicy) -> Verdict:
+    """Make one attempt. `policy`: whom programs run as."""
+    try:
+        return await _OWN[type(check)](check)
+    except Failed as failure:
+        return failure.verdict
+    except OSError as error:
+        return tcp.judge(error.errno or 0)
+
+
+def most_nanoseconds(check: Check) -> int:
+    """How long an attempt may take as a whole, however lively its server is."""
+    if isinstance(check, NetworkCheck):
+        return max(check.timing.delay_loop, check.connect_timeout)
+    return check.timing.delay_loop
