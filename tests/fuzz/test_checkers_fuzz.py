@@ -7,12 +7,12 @@ from trimaran.health import http
 from trimaran.health.verdict import Verdict
 from trimaran.model.check import Regex, Url
 
-pieces = st.sampled_from(
-    [b"HTTP/1.1 ", b"HTTP/1.0 ", b"200 OK", b"100 Continue", b"204 No", b"101 Up", b"\r\n", b"\n"]
-    + [b"Content-Length: ", b"Transfer-Encoding: chunked", b"Connection: close", b"5", b"-1", b";"]
-    + [b"99999999999999999999", b"\0", b"hello", b"0\r\n\r\n", b"ffffffffffffffff\r\n", b"\xff" * 9]
+PIECES = (
+    *(b"HTTP/1.1 ", b"HTTP/1.0 ", b"200 OK", b"100 Continue", b"204 No", b"101 Up", b"\r\n"),
+    *(b"Content-Length: ", b"Transfer-Encoding: chunked", b"Connection: close", b"5", b"-1"),
+    *(b"99999999999999999999", b"\0", b"hello", b"0\r\n\r\n", b"ffffffffffffffff\r\n", b"\n"),
 )
-answers = st.lists(pieces | st.binary(max_size=20), max_size=30)
+answers = st.lists(st.sampled_from(PIECES) | st.binary(max_size=20), max_size=30)
 urls = st.sampled_from(
     [
         Url("/"),

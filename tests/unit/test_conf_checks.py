@@ -7,10 +7,12 @@ import pytest
 
 from trimaran.conf import load
 from trimaran.daemon.encoding import decoder, encode
-from trimaran.model.check import Check, CheckTiming, HttpCheck, Regex, TcpCheck, Tls, Url
+from trimaran.model.check import Check, CheckTiming, HttpCheck, MiscCheck, Regex, TcpCheck, Tls, Url
 from trimaran.model.duration import SECOND
+from trimaran.model.script import Script
 from trimaran.model.service import RealServer, VirtualService
 
+MISC_TIMING = CheckTiming(retry=0)
 HTTP_TIMING = CheckTiming(delay_before_retry=3 * SECOND)
 WEB = ip_address("10.0.1.1")
 
@@ -179,3 +181,29 @@ def test_what_is_said_in_vain_is_warned_of(inside: str) -> None:
 )  # fmt: skip
 def test_refusals(inside: str, message: str) -> None:
     assert refusal(inside).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        ("misc_path /bin/x", MiscCheck(Script(("/bin/x",)), timing=MISC_TIMING)),
+        (
+            "misc_path \"/bin/x a 'b c'\" web\nmisc_timeout 7\nmisc_dynamic",
+            MiscCheck(Script(("/bin/x", "a", "b c"), "web"), 7 * SECOND, True, MISC_TIMING),
+        ),
+        (
+            "misc_path /bin/x\nuser web www\nmisc_timeout 0\ndelay_loop 9\nretry 2",
+            MiscCheck(
+                Script(("/bin/x",), "web", "www"),
+                9 * SECOND,
+                timing=CheckTiming(delay_loop=9 * SECOND, retry=2),
+            ),
+        ),
+    ],
+)
+def test_misc(inside: str, expected: MiscCheck) -> None:
+    assert check(f"MISC_CHECK {{\n{inside}\n}}") == expected
+
+
+def test_misc_needs_a_program() -> None:
+    assert refusal("MISC_CHECK {\n}").startswith("MISC_CHECK has no misc_path")

@@ -5,11 +5,13 @@ from typing import Any
 
 from trimaran.conf.check_blocks import CheckBlock
 from trimaran.conf.http_checks import http_check, ssl_check
+from trimaran.conf.misc_checks import misc_check
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Keyword, Setting
 from trimaran.conf.table import check_words as words
 from trimaran.conf.table import checks as table
 from trimaran.conf.table.http_checks import HTTP_GET, SSL, SSL_GET
+from trimaran.conf.table.misc_checks import MISC_CHECK
 from trimaran.conf.targets import Endpoint
 from trimaran.model.check import Check, TcpCheck
 from trimaran.model.service import ServerKey
@@ -54,4 +56,5 @@ _KINDS: tuple[tuple[Keyword[bool], Callable[[CheckBlock], Check | None]], ...] =
     (table.TCP_CHECK, _tcp_check),
     (HTTP_GET, http_check),
     (SSL_GET, ssl_check),
+    (MISC_CHECK, misc_check),
 )

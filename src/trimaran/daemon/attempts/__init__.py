@@ -7,11 +7,11 @@ An attempt is a coroutine that ends with a verdict. Each of its steps is bounded
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from trimaran.daemon.attempts import http
+from trimaran.daemon.attempts import http, misc
 from trimaran.daemon.attempts.failure import Failed
 from trimaran.health import tcp
 from trimaran.health.verdict import Verdict
-from trimaran.model.check import Check, HttpCheck, NetworkCheck
+from trimaran.model.check import Check, HttpCheck, MiscCheck, NetworkCheck
 from trimaran.model.script import ScriptPolicy
 
 _OWN: dict[type, Callable[[Any], Awaitable[Verdict]]] = {
@@ -22,6 +22,8 @@ _OWN: dict[type, Callable[[Any], Awaitable[Verdict]]] = {
 async def attempt(check: Check, policy: ScriptPolicy) -> Verdict:
     """Make one attempt. `policy`: whom programs run as."""
     try:
+        if isinstance(check, MiscCheck):
+            return await misc.attempt(check, policy)
         return await _OWN[type(check)](check)
     except Failed as failure:
         return failure.verdict
@@ -33,4 +35,6 @@ def most_nanoseconds(check: Check) -> int:
     """How long an attempt may take as a whole, however lively its server is."""
     if isinstance(check, NetworkCheck):
         return max(check.timing.delay_loop, check.connect_timeout)
+    if isinstance(check, MiscCheck):
+        return check.timeout + misc.MOST_TO_END
     return check.timing.delay_loop
