@@ -7,7 +7,20 @@ import pytest
 
 from trimaran.conf import load
 from trimaran.daemon.encoding import decoder, encode
-from trimaran.model.check import Check, CheckTiming, HttpCheck, MiscCheck, Regex, TcpCheck, Tls, Url
+from trimaran.model.check import (
+    Check,
+    CheckTiming,
+    DnsCheck,
+    HttpCheck,
+    MiscCheck,
+    PingCheck,
+    Regex,
+    SmtpCheck,
+    TcpCheck,
+    Tls,
+    UdpCheck,
+    Url,
+)
 from trimaran.model.duration import SECOND
 from trimaran.model.script import Script
 from trimaran.model.service import RealServer, VirtualService
@@ -203,6 +216,57 @@ def test_refusals(inside: str, message: str) -> None:
 )
 def test_misc(inside: str, expected: MiscCheck) -> None:
     assert check(f"MISC_CHECK {{\n{inside}\n}}") == expected
+
+
+TIMING = CheckTiming()
+DNS_TIMING = CheckTiming(retry=3, delay_before_retry=60 * SECOND)
+HELO = "smtpchecker.keepalived.org"
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        ("SMTP_CHECK", SmtpCheck(WEB, 80, name=HELO)),
+        ("SMTP_CHECK {\nhelo_name a.b\nretry 3\n}",
+         SmtpCheck(WEB, 80, timing=CheckTiming(retry=3), name="a.b")),
+        ("DNS_CHECK", DnsCheck(WEB, 80, timing=DNS_TIMING)),
+        ("DNS_CHECK {\ntype txt\nname www.example\nconnect_port 53\n}",
+         DnsCheck(WEB, 53, timing=DNS_TIMING, name="www.example.", record="TXT")),
+        ("DNS_CHECK {\nname .\ndelay_before_retry 2\n}",
+         DnsCheck(WEB, 80, timing=CheckTiming(retry=3, delay_before_retry=2 * SECOND))),
+        ("UDP_CHECK", UdpCheck(WEB, 80)),
+        ("UDP_CHECK {\npayload 00ff 10\nrequire_reply\nmin_reply_length 2\n}",
+         UdpCheck(WEB, 80, payload=b"\0\xff\x10", reply=(), lengths=(2, 255))),
+        ("UDP_CHECK {\nrequire_reply 6xx1 ff\nmax_reply_length 9\n}",
+         UdpCheck(WEB, 80, reply=((0x60, 0xF0), (1, 15), (255, 255)), lengths=(0, 9))),
+        ("PING_CHECK", PingCheck(WEB, 80)),
+        ("PING_CHECK {\nconnect_ip 10.0.1.2\n}", PingCheck(ip_address("10.0.1.2"), 80)),
+    ],
+)  # fmt: skip
+def test_other_checks(inside: str, expected: Check) -> None:
+    assert check(inside) == expected
+
+
+def test_a_ping_needs_no_port() -> None:
+    text = (
+        "virtual_server 10.0.0.1 {\nprotocol tcp\nlvs_method DR\nreal_server 10.0.1.1 {\n%s\n}\n}"
+    )
+    assert load((text % "PING_CHECK").encode(), "f").config is not None
+    assert load((text % "UDP_CHECK").encode(), "f").config is None
+
+
+@pytest.mark.parametrize(
+    ("inside", "message"),
+    [
+        ("UDP_CHECK {\npayload 0\n}", "'0' is not bytes in hexadecimal; write two digits"),
+        ("UDP_CHECK {\npayload 0x\n}", "'0x' is not bytes in hexadecimal"),
+        ("UDP_CHECK {\nrequire_reply\nmin_reply_length 300\n}", "a reply cannot have at least"),
+        ("DNS_CHECK {\ntype B\n}", "'B' is not a value of type"),
+        ("DNS_CHECK {\nname a..b\n}", "'a..b' is not a domain name"),
+    ],
+)
+def test_other_refusals(inside: str, message: str) -> None:
+    assert refusal(inside).startswith(message)
 
 
 def test_misc_needs_a_program() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from trimaran.conf import other_checks
 from trimaran.conf.check_blocks import CheckBlock
 from trimaran.conf.http_checks import http_check, ssl_check
 from trimaran.conf.misc_checks import misc_check
@@ -10,6 +11,7 @@ from trimaran.conf.report import Report
 from trimaran.conf.schema import Keyword, Setting
 from trimaran.conf.table import check_words as words
 from trimaran.conf.table import checks as table
+from trimaran.conf.table import other_checks as others
 from trimaran.conf.table.http_checks import HTTP_GET, SSL, SSL_GET
 from trimaran.conf.table.misc_checks import MISC_CHECK
 from trimaran.conf.targets import Endpoint
@@ -57,4 +59,8 @@ _KINDS: tuple[tuple[Keyword[bool], Callable[[CheckBlock], Check | None]], ...] =
     (HTTP_GET, http_check),
     (SSL_GET, ssl_check),
     (MISC_CHECK, misc_check),
+    (others.SMTP_CHECK, other_checks.smtp_check),
+    (others.DNS_CHECK, other_checks.dns_check),
+    (others.UDP_CHECK, other_checks.udp_check),
+    (others.PING_CHECK, other_checks.ping_check),
 )

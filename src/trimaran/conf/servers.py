@@ -9,7 +9,7 @@ from trimaran.conf.schema import Keyword, Setting, nearest
 from trimaran.conf.table import services as table
 from trimaran.conf.targets import Endpoint, Method
 from trimaran.conf.tokens import Word
-from trimaran.model.check import NetworkCheck
+from trimaran.model.check import Check, NetworkCheck, PingCheck
 from trimaran.model.service import Forwarding, RealServer, ServerKey, SorryServer
 
 
@@ -35,7 +35,7 @@ def real_server(
     key = _key(block, place, method, report)
     report.once(seen, key, block.at, f"real_server {key}")
     checked = checks(block, service, ServerKey(key.address, block.value.port or key.port), report)
-    if any(isinstance(check, NetworkCheck) and check.port == 0 for check in checked):
+    if any(_lacks_port(check) for check in checked):
         report.error(
             block.at,
             f"{block.title} has no port to check: its service is on all ports",
@@ -54,6 +54,12 @@ def real_server(
         notify_up=block.get(table.NOTIFY_UP),
         notify_down=block.get(table.NOTIFY_DOWN),
     )
+
+
+def _lacks_port(check: Check) -> bool:
+    if isinstance(check, PingCheck) or not isinstance(check, NetworkCheck):
+        return False
+    return check.port == 0
 
 
 def sorry_server(

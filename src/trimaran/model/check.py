@@ -130,12 +130,12 @@ class UdpCheck(NetworkCheck, frozen=True, tag=True, kw_only=True):
     """`UDP_CHECK`: the server is fit if no ICMP error answers `payload`; with a `reply`, if a
     datagram like it does.
 
-    `reply`: the bytes that a reply starts with, None for those that may be any; "no reply
-    needed" is None, "any reply" is empty. Its length is in `lengths`, both ends included.
+    `reply`: what a reply starts with, for each byte its value and which bits of it count (a
+    mask); empty: any; None: none is needed. Its length is in `lengths`, both ends included.
     """
 
     payload: bytes = b""
-    reply: tuple[int | None, ...] | None = None
+    reply: tuple[tuple[int, int], ...] | None = None
     lengths: tuple[int, int] = (0, 255)
 
 

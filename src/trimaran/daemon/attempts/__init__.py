@@ -7,15 +7,28 @@ An attempt is a coroutine that ends with a verdict. Each of its steps is bounded
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from trimaran.daemon.attempts import http, misc
+from trimaran.daemon.attempts import datagram, http, misc, smtp
 from trimaran.daemon.attempts.failure import Failed
 from trimaran.health import tcp
 from trimaran.health.verdict import Verdict
-from trimaran.model.check import Check, HttpCheck, MiscCheck, NetworkCheck
+from trimaran.model.check import (
+    Check,
+    DnsCheck,
+    HttpCheck,
+    MiscCheck,
+    NetworkCheck,
+    PingCheck,
+    SmtpCheck,
+    UdpCheck,
+)
 from trimaran.model.script import ScriptPolicy
 
 _OWN: dict[type, Callable[[Any], Awaitable[Verdict]]] = {
     HttpCheck: http.attempt,
+    SmtpCheck: smtp.attempt,
+    UdpCheck: datagram.attempt_udp,
+    DnsCheck: datagram.attempt_dns,
+    PingCheck: datagram.attempt_ping,
 }
 
 
