@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from checked import FAST, first_verdict, watched
 
-from trimaran.model.check import MiscCheck
+from trimaran.model.check import FileCheck, MiscCheck
 from trimaran.model.duration import SECOND
 from trimaran.model.script import Script, ScriptPolicy
 
@@ -111,3 +111,31 @@ def test_what_cannot_run_says_nothing_of_the_server(
     asyncio.run(work(str(weak), ScriptPolicy("root", secure=True)))
     assert f"cannot run {weak}: " in caplog.text
     assert "can be written by others than root" in caplog.text
+
+
+def test_a_file_says_the_weight(tmp_path: Path) -> None:
+    path = tmp_path / "number"
+    plain, weighty = FileCheck(str(path), 0, FAST), FileCheck(str(path), 10, FAST)
+
+    async def work() -> None:
+        async with watched(plain) as server:
+            await server.until(f"up: {path} is not there: 0")
+            path.write_text("1\n")
+            await server.until(f"down: {path} holds 1")
+            path.unlink()
+            os.mkfifo(path)  # says nothing, and cannot make the checker wait
+            await asyncio.sleep(0.3)
+            assert server.now() == f"down: {path} holds 1"
+            path.unlink()
+            path.write_text("0")
+            await server.until(f"up: {path} holds 0")
+        path.write_text("3")
+        async with watched(weighty, shell("exit 9", dynamic=True), policy=ROOT, weight=5) as server:
+            await server.until("up")
+            assert server.latest is not None
+            assert server.latest.weight == 7 + 30
+            path.write_text("-1")
+            await server.until("nothing", f"up: {path} holds -1")
+            assert server.latest.weight == 0
+
+    asyncio.run(work())

@@ -11,6 +11,7 @@ from trimaran.model.check import (
     Check,
     CheckTiming,
     DnsCheck,
+    FileCheck,
     HttpCheck,
     MiscCheck,
     PingCheck,
@@ -267,6 +268,28 @@ def test_a_ping_needs_no_port() -> None:
 )
 def test_other_refusals(inside: str, message: str) -> None:
     assert refusal(inside).startswith(message)
+
+
+FILES = "track_file a {\nfile /run/a\n}\ntrack_file b {\nfile /run/b\nweight 5 reverse\n}"
+EACH_SECOND = CheckTiming(SECOND, 0)
+
+
+@pytest.mark.parametrize(
+    ("inside", "path", "weight"),
+    [
+        ("track_file a", "/run/a", 1),
+        ("track_file b", "/run/b", -5),
+        ("track_file b\nweight 0", "/run/b", 0),
+        ("track_file a\nweight -7 reverse", "/run/a", 7),
+    ],
+)
+def test_files(inside: str, path: str, weight: int) -> None:
+    expected = FileCheck(path, weight, EACH_SECOND)
+    assert check(f"FILE_CHECK {{\n{inside}\n}}", outside=FILES) == expected
+
+
+def test_a_file_must_be_known() -> None:
+    assert refusal("FILE_CHECK {\ntrack_file c\n}").startswith("there is no track_file 'c'")
 
 
 def test_misc_needs_a_program() -> None:

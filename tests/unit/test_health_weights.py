@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimaran.health import misc
+from trimaran.health import file, misc
 from trimaran.health.roster import Roster
 from trimaran.health.schedule import Schedule
 from trimaran.health.verdict import Verdict, of_server
 from trimaran.health.weights import weighted
-from trimaran.model.check import CheckTiming, MiscCheck, TcpCheck
+from trimaran.model.check import CheckTiming, FileCheck, MiscCheck, TcpCheck
 from trimaran.model.duration import SECOND
 from trimaran.model.script import Script
 from trimaran.model.service import (
@@ -108,3 +108,31 @@ def test_services_with_weights_that_checks_give() -> None:
 )
 def test_exit_status(dynamic: bool, status: int, verdict: Verdict) -> None:
     assert misc.judge(MiscCheck(Script(("/bin/x",)), dynamic=dynamic), status) == verdict
+
+
+@pytest.mark.parametrize(
+    ("weight", "content", "up", "added"),
+    [
+        (0, b"0\n", True, 0),
+        (0, None, True, 0),
+        (0, b"1", False, 0),
+        (0, b"-1\n", False, 0),
+        (1, b"5\n", True, 5),
+        (-2, b" 5 ", True, -10),
+        (3, b"-5", True, -15),
+        (1, b"-2147483647", False, 0),
+        (1, b"99999999999999999999", True, 2**31 - 1),
+        (1, b"", None, 0),
+        (1, b"five", None, 0),
+        (1, b"1" * 64, None, 0),
+    ],
+)
+def test_numbers_in_files(weight: int, content: bytes | None, up: bool | None, added: int) -> None:
+    verdict = file.judge(FileCheck("/f", weight), content)
+    assert (verdict.up, verdict.added, verdict.weight) == (up, added, None)
+
+
+@given(st.none() | st.binary(max_size=64), st.integers(-(2**31) + 1, 2**31 - 1))
+def test_any_content_has_a_verdict(content: bytes | None, weight: int) -> None:
+    verdict = file.judge(FileCheck("/f", weight), content)
+    assert -(2**31) < verdict.added < 2**31

@@ -1,10 +1,11 @@
 """From what the file says in blocks of checks to health checks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from trimaran.conf import other_checks
 from trimaran.conf.check_blocks import CheckBlock
+from trimaran.conf.file_checks import file_check
 from trimaran.conf.http_checks import http_check, ssl_check
 from trimaran.conf.misc_checks import misc_check
 from trimaran.conf.report import Report
@@ -12,6 +13,7 @@ from trimaran.conf.schema import Keyword, Setting
 from trimaran.conf.table import check_words as words
 from trimaran.conf.table import checks as table
 from trimaran.conf.table import other_checks as others
+from trimaran.conf.table.file_checks import FILE_CHECK, TRACK_FILE
 from trimaran.conf.table.http_checks import HTTP_GET, SSL, SSL_GET
 from trimaran.conf.table.misc_checks import MISC_CHECK
 from trimaran.conf.targets import Endpoint
@@ -23,13 +25,14 @@ def hand_down(
     file: Setting[bool], global_defs: Setting[Any], services: Iterable[Setting[Any]]
 ) -> None:
     """Put what the file says for all checks into its services: checks look for it there."""
-    everywhere: tuple[tuple[Keyword[Any], Setting[Any] | None], ...] = (
-        (words.LOG_ALL_FAILURES, global_defs.last(words.CHECKER_LOG_ALL_FAILURES)),
-        (SSL, file.last(SSL)),
+    everywhere: tuple[tuple[Keyword[Any], Sequence[Setting[Any]]], ...] = (
+        (words.LOG_ALL_FAILURES, global_defs.all(words.CHECKER_LOG_ALL_FAILURES)),
+        (SSL, file.all(SSL)),
+        (TRACK_FILE, file.all(TRACK_FILE)),
     )
-    for keyword, setting in everywhere:
-        if setting is not None:
-            for service in services:
+    for service in services:
+        for keyword, settings in everywhere:
+            for setting in settings:
                 service.add(keyword, setting)
 
 
@@ -59,6 +62,7 @@ _KINDS: tuple[tuple[Keyword[bool], Callable[[CheckBlock], Check | None]], ...] =
     (HTTP_GET, http_check),
     (SSL_GET, ssl_check),
     (MISC_CHECK, misc_check),
+    (FILE_CHECK, file_check),
     (others.SMTP_CHECK, other_checks.smtp_check),
     (others.DNS_CHECK, other_checks.dns_check),
     (others.UDP_CHECK, other_checks.udp_check),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trimaran.conf.schema import Arguments, Rejected
+from trimaran.conf.values import integer
 
 _HOST = re.compile(r"[!-~]{1,255}", re.ASCII)
 _LABEL = re.compile(r"[!-\[\]-~]{1,63}", re.ASCII)
@@ -78,3 +79,23 @@ def _bytes(arguments: Arguments, usage: str, digit: str) -> Iterator[tuple[int, 
             pair = word.text[position : position + 2].lower()
             mask = int("".join("0" if one == "x" else "f" for one in pair), 16)
             yield int(pair.replace("x", "0"), 16), mask
+
+
+@dataclass(frozen=True)
+class SignedWeight:
+    """A number from -`most` to `most`; with `reverse` behind it, its negative."""
+
+    most: int
+
+    @property
+    def usage(self) -> str:
+        return f"NUMBER (-{self.most}-{self.most}) [reverse|noreverse]"
+
+    def read(self, arguments: Arguments) -> int:
+        word = arguments.take(self.usage)
+        weight = integer(arguments.keyword.text, word, -self.most, self.most)
+        direction = arguments.peek()
+        if direction is None or direction.text not in ("reverse", "noreverse"):
+            return weight
+        arguments.take("reverse|noreverse")
+        return -weight if direction.text == "reverse" else weight

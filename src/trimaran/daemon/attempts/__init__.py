@@ -7,13 +7,14 @@ An attempt is a coroutine that ends with a verdict. Each of its steps is bounded
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from trimaran.daemon.attempts import datagram, http, misc, smtp
+from trimaran.daemon.attempts import datagram, file, http, misc, smtp
 from trimaran.daemon.attempts.failure import Failed
 from trimaran.health import tcp
 from trimaran.health.verdict import Verdict
 from trimaran.model.check import (
     Check,
     DnsCheck,
+    FileCheck,
     HttpCheck,
     MiscCheck,
     NetworkCheck,
@@ -29,6 +30,7 @@ _OWN: dict[type, Callable[[Any], Awaitable[Verdict]]] = {
     UdpCheck: datagram.attempt_udp,
     DnsCheck: datagram.attempt_dns,
     PingCheck: datagram.attempt_ping,
+    FileCheck: file.attempt,
 }
 
 
