@@ -226,7 +226,7 @@ async def babbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         (silent, "down: connected, but is silent for 0.5 s"),
         (hangs_up, "down: /: no answer, the server hung up"),
         (stops_in_the_middle, "down: connected, but is silent for 0.5 s"),
-        (drips, "down: not done within 0.5 s"),
+        (drips, "down: not done within 2 s"),
         (partial(floods, False), "up: /: status 200"),
         (partial(floods, True), "up: /: status 200"),
         (endless_header, "down: /: the answer is not HTTP"),

@@ -4,6 +4,8 @@ import asyncio
 import os
 import stat
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,48 @@ def test_a_file_says_the_weight(tmp_path: Path) -> None:
             assert server.latest.weight == 0
 
     asyncio.run(work())
+
+
+def test_all_failures_are_logged_if_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    async def work(log_all: bool) -> int:
+        caplog.clear()
+        timing = replace(FAST, log_all_failures=log_all)
+        check = MiscCheck(Script(("/bin/false",)), SECOND, timing=timing)
+        async with watched(check, policy=ROOT):
+            await asyncio.sleep(0.8)
+        return caplog.text.count("MISC_CHECK by /bin/false failed: exit status 1")
+
+    assert asyncio.run(work(True)) >= 2
+    assert asyncio.run(work(False)) == 0
+
+
+def test_a_check_that_hangs_is_given_up_and_said(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stuck(*_: object) -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.5)
+                return
+
+    monkeypatch.setattr("trimaran.daemon.checker.attempt", stuck)
+    monkeypatch.setattr("trimaran.daemon.checker.most_nanoseconds", lambda _: SECOND // 5)
+    assert first_verdict(shell("exit 0"), policy=ROOT) == "down: not done within 0.2 s"
+    assert "MISC_CHECK by /bin/sh -c exit 0 hangs: given up after 0.2 s" in caplog.text
+
+
+def test_a_defect_in_one_check_is_said_and_ends_no_other(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def defect(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("trimaran.daemon.checker.attempt", defect)
+
+    async def work() -> str:
+        async with watched(shell("exit 0"), policy=ROOT) as server:
+            await asyncio.sleep(0.4)
+            return server.now()
+
+    assert asyncio.run(work()) == "unknown: not checked yet"
+    assert "defect in MISC_CHECK by /bin/sh -c exit 0" in caplog.text

@@ -33,7 +33,7 @@ from trimaran.health import tcp
 from trimaran.health.roster import Roster, Standing
 from trimaran.health.schedule import Schedule
 from trimaran.health.verdict import Verdict
-from trimaran.model.check import Check, TcpCheck
+from trimaran.model.check import Check, TcpCheck, title
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
@@ -206,7 +206,7 @@ class Checker:
             verdict = await attempt(probe.check, self._policy)
         except Exception as error:
             # What a server sends must not end the checks of all others.
-            log.exception("defect in a check: %r", probe.check)
+            log.exception("defect in %s", title(probe.check))
             verdict = Verdict(None, f"defect in this check: {error!r}")
         if probe.task is asyncio.current_task():
             self._finish(probe, verdict)
@@ -218,7 +218,7 @@ class Checker:
             self._finish(probe, tcp.unanswered(probe.check))
             return
         seconds = most_nanoseconds(probe.check) / SECOND
-        log.warning("a check hangs, given up after %g s: %r", seconds, probe.check)
+        log.warning("%s hangs: given up after %g s", title(probe.check), seconds)
         self._finish(probe, Verdict(False, f"not done within {seconds:g} s"))
 
     def _connect(self, probe: _Probe, check: TcpCheck) -> None:
@@ -262,7 +262,7 @@ class Checker:
             self._next_complaint = now + _COMPLAINT_GAP
             log.error("checks cannot be made, servers stay as they were: %s", result.reason)
         if result.up is False and not changed and probe.check.timing.log_all_failures:
-            log.warning("a check failed: %s: %r", result.reason, probe.check)
+            log.warning("%s failed: %s", title(probe.check), result.reason)
         if changed:
             self._log(self._roster.decide(probe.check, probe.schedule.verdict, time.time_ns()))
             self._report_soon()

@@ -156,3 +156,26 @@ class FileCheck(msgspec.Struct, frozen=True, tag=True):
 
 
 Check = TcpCheck | HttpCheck | MiscCheck | SmtpCheck | DnsCheck | UdpCheck | PingCheck | FileCheck
+
+_KEYWORDS: dict[type, str] = {
+    TcpCheck: "TCP_CHECK",
+    MiscCheck: "MISC_CHECK",
+    SmtpCheck: "SMTP_CHECK",
+    DnsCheck: "DNS_CHECK",
+    UdpCheck: "UDP_CHECK",
+    PingCheck: "PING_CHECK",
+    FileCheck: "FILE_CHECK",
+}
+
+
+def title(check: Check) -> str:
+    """How messages name a check: its keyword, and what it checks."""
+    match check:
+        case HttpCheck(tls=tls):
+            return f"{'HTTP' if tls is None else 'SSL'}_GET of {check.address} port {check.port}"
+        case NetworkCheck():
+            return f"{_KEYWORDS[type(check)]} of {check.address} port {check.port}"
+        case MiscCheck():
+            return f"MISC_CHECK by {' '.join(check.script.command)}"
+        case FileCheck():
+            return f"FILE_CHECK of {check.path}"

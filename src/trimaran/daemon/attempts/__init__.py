@@ -1,7 +1,7 @@
 """One attempt at a check of any kind but TCP's, which the checker makes itself.
 
 An attempt is a coroutine that ends with a verdict. Each of its steps is bounded by the check's
-`connect_timeout`; the whole of it by `most_seconds`, which the checker sees to.
+`connect_timeout`; the whole of it by `most_nanoseconds`, which the checker sees to.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,6 +22,7 @@ from trimaran.model.check import (
     SmtpCheck,
     UdpCheck,
 )
+from trimaran.model.duration import SECOND
 from trimaran.model.script import ScriptPolicy
 
 _OWN: dict[type, Callable[[Any], Awaitable[Verdict]]] = {
@@ -49,7 +50,13 @@ async def attempt(check: Check, policy: ScriptPolicy) -> Verdict:
 def most_nanoseconds(check: Check) -> int:
     """How long an attempt may take as a whole, however lively its server is."""
     if isinstance(check, NetworkCheck):
-        return max(check.timing.delay_loop, check.connect_timeout)
+        steps = 1
+        if isinstance(check, HttpCheck):
+            steps = 2 * len(check.urls)
+        elif isinstance(check, SmtpCheck):
+            steps = 3
+        # The second is for what bounds itself by the same time, so that it comes first.
+        return max(check.timing.delay_loop, steps * check.connect_timeout) + SECOND
     if isinstance(check, MiscCheck):
         return check.timeout + misc.MOST_TO_END
     return check.timing.delay_loop
