@@ -114,7 +114,7 @@ def test_line_of_a_virtual_router(line: str, message: str) -> None:
          "write a number from 1 to 65535"),
         ("TCP_CHECK { connect_ip 1.2.3 }", "28: error: '1.2.3' is not an IP address; "
          "write an address such as 192.168.1.201 or 2001:db8::1"),
-        ("HTTP_GET { url { path / } }", "5: error: not supported yet: 'HTTP_GET'"),
+        ("BFD_CHECK { name a }", "5: error: not supported yet: 'BFD_CHECK'"),
         ("TCP_CHECK { nb_get_retry 3 }", "17: error: 'nb_get_retry' is obsolete; write 'retry'"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from trimaran.conf.checks import hand_down
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span
 from trimaran.conf.lines import BINARY, Lines, decoded
 from trimaran.conf.lints import report_vain_weights
@@ -103,6 +104,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
     for block in file.all(GLOBAL_DEFS):
         global_defs.absorb(block)
     routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, report)
+    hand_down(file, global_defs, file.all(VIRTUAL_SERVER))
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
     synchronisation = _synchronisation(global_defs, routers, report)
     report_vain_weights(file.all(VRRP_INSTANCE), report)

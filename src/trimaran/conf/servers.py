@@ -3,12 +3,13 @@
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from trimaran.conf.checks import checks
+from trimaran.conf.checks import checks, starts_down
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Keyword, Setting, nearest
 from trimaran.conf.table import services as table
 from trimaran.conf.targets import Endpoint, Method
 from trimaran.conf.tokens import Word
+from trimaran.model.check import Check, NetworkCheck, PingCheck
 from trimaran.model.service import Forwarding, RealServer, ServerKey, SorryServer
 
 
@@ -33,8 +34,8 @@ def real_server(
     method = block.get(table.METHOD) or place.method
     key = _key(block, place, method, report)
     report.once(seen, key, block.at, f"real_server {key}")
-    checked = checks(block, service, ServerKey(key.address, block.value.port or key.port))
-    if any(check.port == 0 for check in checked):
+    checked = checks(block, service, ServerKey(key.address, block.value.port or key.port), report)
+    if any(_lacks_port(check) for check in checked):
         report.error(
             block.at,
             f"{block.title} has no port to check: its service is on all ports",
@@ -49,10 +50,16 @@ def real_server(
         upper_threshold=block[table.UPPER_THRESHOLD],
         lower_threshold=_lower_threshold(block, report),
         inhibit_on_failure=nearest(table.INHIBIT_ON_FAILURE, block, service),
-        alpha=nearest(table.ALPHA, block, service),
+        alpha=nearest(table.ALPHA, block, service) or starts_down(block),
         notify_up=block.get(table.NOTIFY_UP),
         notify_down=block.get(table.NOTIFY_DOWN),
     )
+
+
+def _lacks_port(check: Check) -> bool:
+    if isinstance(check, PingCheck) or not isinstance(check, NetworkCheck):
+        return False
+    return check.port == 0
 
 
 def sorry_server(

@@ -1,5 +1,7 @@
 """The checker: makes the attempts that the schedules ask for, and says what came of them.
 
+Attempts at all kinds of checks but TCP's are tasks (`trimaran.daemon.attempts`).
+
 A TCP check is half a handshake. The kernel is told not to acknowledge the server's SYN-ACK at
 once (TCP_QUICKACK off), and closing sends a reset instead (SO_LINGER 0): the server's kernel
 drops the half-open connection, so that its application never sees the check, its accept queue
@@ -22,21 +24,24 @@ import time
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
+from trimaran.daemon.attempts import attempt, most_nanoseconds
+from trimaran.daemon.attempts.failure import Failed
+from trimaran.daemon.attempts.sockets import open_socket
 from trimaran.daemon.messages import ConfigureChecker, ServersStatus, ServerStatus, ToChild
+from trimaran.daemon.tasks import spawn
 from trimaran.health import tcp
 from trimaran.health.roster import Roster, Standing
 from trimaran.health.schedule import Schedule
 from trimaran.health.verdict import Verdict
-from trimaran.model.check import TcpCheck
+from trimaran.model.check import Check, TcpCheck, title
 from trimaran.model.duration import MILLISECOND, SECOND
+from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
 
 log = logging.getLogger("checker")
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_IP_BIND_ADDRESS_NO_PORT = 24
-"""linux/in.h: choose the port at connect(2), so that ports are not scarce for the whole host."""
-
+_PLAIN = ScriptPolicy()
 _BATCH = 64
 """Attempts started in a row before the loop gets to look at the answers."""
 _TICK = 20 * MILLISECOND
@@ -52,14 +57,14 @@ _GOLDEN_RATIO = 0.6180339887498949
 class _Probe:
     """A check that is being made: its schedule, the attempt under way, the next alarm."""
 
-    __slots__ = ("alarm", "check", "connection", "schedule", "source", "target")
+    __slots__ = ("alarm", "check", "connection", "schedule", "target", "task")
 
-    def __init__(self, check: TcpCheck, schedule: Schedule) -> None:
+    def __init__(self, check: Check, schedule: Schedule) -> None:
         self.check = check
         self.schedule = schedule
-        self.target = (str(check.address), check.port)
-        self.source = (str(check.bind_address), 0) if check.bind_address else None
+        self.target = (str(check.address), check.port) if isinstance(check, TcpCheck) else ("", 0)
         self.connection: socket.socket | None = None
+        self.task: asyncio.Task[None] | None = None
         self.alarm: int | None = None
 
 
@@ -82,7 +87,8 @@ class Checker:
         self._phase = chance()
         self._loop = asyncio.get_running_loop()
         self._roster = Roster()
-        self._probes: dict[TcpCheck, _Probe] = {}
+        self._policy = ScriptPolicy()
+        self._probes: dict[Check, _Probe] = {}
         self._open: dict[int, _Probe] = {}
         self._answers = select.epoll()
         self._loop.add_reader(self._answers.fileno(), self._take_answers)
@@ -101,17 +107,21 @@ class Checker:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigureChecker(services):
-                self.configure(services)
+            case ConfigureChecker(services, policy):
+                self.configure(services, policy)
 
     async def stop(self, *, orphaned: bool) -> None:
         self.close()
 
-    def configure(self, services: tuple[VirtualService, ...]) -> None:
+    def configure(
+        self, services: tuple[VirtualService, ...], policy: ScriptPolicy = _PLAIN
+    ) -> None:
         """Check the real servers of these services, and no others, from now on.
 
-        A check that stays keeps its state and its place in the schedule.
+        A check that stays keeps its state and its place in the schedule. `policy`: whom the
+        programs of checks run as.
         """
+        self._policy = policy
         changed = self._roster.configure(services, time.time_ns())
         wanted = self._roster.checks()
         for check in self._probes.keys() - wanted:
@@ -138,7 +148,7 @@ class Checker:
 
     # Alarms: each probe has at most one, for its next start or for its attempt's time limit.
 
-    def _plan(self, check: TcpCheck, now: int) -> _Probe:
+    def _plan(self, check: Check, now: int) -> _Probe:
         self._phase = (self._phase + _GOLDEN_RATIO) % 1.0
         share = self._chance() if check.timing.warmup else 0.0
         schedule = Schedule(check.timing, now, warmup_share=share, phase=self._phase)
@@ -174,10 +184,10 @@ class Checker:
             alarm, _, probe = heappop(self._alarms)
             if probe.alarm != alarm:
                 continue
-            if probe.connection is None:
+            if probe.connection is None and probe.task is None:
                 self._start(probe)
             else:
-                self._finish(probe, tcp.unanswered(probe.check))
+                self._give_up(probe)
         self._arm()
 
     # Attempts
@@ -185,28 +195,50 @@ class Checker:
     def _start(self, probe: _Probe) -> None:
         probe.schedule.started()
         self.attempts += 1
+        if isinstance(probe.check, TcpCheck):
+            self._connect(probe, probe.check)
+            return
+        probe.task = spawn(self._attempt(probe), "attempt at a check")
+        self._set_alarm(probe, time.monotonic_ns() + most_nanoseconds(probe.check))
+
+    async def _attempt(self, probe: _Probe) -> None:
         try:
-            family = socket.AF_INET6 if probe.check.address.version == 6 else socket.AF_INET
-            connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            verdict = await attempt(probe.check, self._policy)
+        except Exception as error:
+            # What a server sends must not end the checks of all others.
+            log.exception("defect in %s", title(probe.check))
+            verdict = Verdict(None, f"defect in this check: {error!r}")
+        if probe.task is asyncio.current_task():
+            self._finish(probe, verdict)
+            self._arm()
+
+    def _give_up(self, probe: _Probe) -> None:
+        """The time of an attempt is over."""
+        if isinstance(probe.check, TcpCheck):
+            self._finish(probe, tcp.unanswered(probe.check))
+            return
+        seconds = most_nanoseconds(probe.check) / SECOND
+        log.warning("%s hangs: given up after %g s", title(probe.check), seconds)
+        self._finish(probe, Verdict(False, f"not done within {seconds:g} s"))
+
+    def _connect(self, probe: _Probe, check: TcpCheck) -> None:
+        try:
+            connection = open_socket(check, socket.SOCK_STREAM)
+        except Failed as failure:
+            self._finish(probe, failure.verdict)
+            return
         except OSError as error:
             self._finish(probe, tcp.judge(error.errno or errno.EMFILE))
             return
         probe.connection = connection
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
-        if probe.source is not None:
-            connection.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            try:
-                connection.bind(probe.source)
-            except OSError as error:
-                self._finish(probe, tcp.judge_bind(probe.check, error.errno or errno.EINVAL))
-                return
         result = connection.connect_ex(probe.target)
         if result == errno.EINPROGRESS:
             descriptor = connection.fileno()
             self._open[descriptor] = probe
             self._answers.register(descriptor, select.EPOLLOUT)
-            self._set_alarm(probe, time.monotonic_ns() + probe.check.connect_timeout)
+            self._set_alarm(probe, time.monotonic_ns() + check.connect_timeout)
         else:
             self._finish(probe, tcp.judge(result))
 
@@ -229,6 +261,8 @@ class Checker:
         if result.up is None and now >= self._next_complaint:
             self._next_complaint = now + _COMPLAINT_GAP
             log.error("checks cannot be made, servers stay as they were: %s", result.reason)
+        if result.up is False and not changed and probe.check.timing.log_all_failures:
+            log.warning("%s failed: %s", title(probe.check), result.reason)
         if changed:
             self._log(self._roster.decide(probe.check, probe.schedule.verdict, time.time_ns()))
             self._report_soon()
@@ -238,6 +272,10 @@ class Checker:
             self._open.pop(probe.connection.fileno(), None)
             probe.connection.close()  # and the epoll forgets it
             probe.connection = None
+        if probe.task is not None:
+            task, probe.task = probe.task, None
+            if task is not asyncio.current_task():
+                task.cancel()
 
     def _stop(self, probe: _Probe) -> None:
         self._hang_up(probe)
@@ -275,6 +313,7 @@ class Checker:
                         standing.verdict.up,
                         standing.since / SECOND,
                         standing.verdict.reason,
+                        standing.verdict.weight,
                     )
                     for standing in self._roster.standings()
                 )

@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from trimaran.daemon import bus
@@ -87,6 +88,10 @@ def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
     os._exit(EXIT_DEFECT)
 
 
+def _take_no_notice(number: int, frame: FrameType | None) -> None:
+    """As SIG_IGN, but not inherited by the programs that a child starts."""
+
+
 async def _serve(name: str, descriptor: int, options: Sequence[str]) -> int:
     stopping = asyncio.Event()
     backlog: list[ToChild] = []
@@ -151,7 +156,7 @@ def main() -> NoReturn:
     # A terminal's Ctrl-C, or a service manager, may signal the whole group: the steward alone
     # answers, and says in which order its children stop.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _take_no_notice)
     # A checker has a descriptor for each attempt under way.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -12,6 +12,7 @@ from trimaran.daemon.changes import Outcome, Wanted
 from trimaran.dataplane.base import Service
 from trimaran.model.address import VirtualAddress
 from trimaran.model.router import VirtualRouter
+from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
@@ -36,9 +37,13 @@ class ConfigureSpeaker(Message, frozen=True):
 
 
 class ConfigureChecker(Message, frozen=True):
-    """The whole set of virtual services whose real servers are to be checked."""
+    """The whole set of virtual services whose real servers are to be checked.
+
+    `scripts`: whom the programs of checks run as.
+    """
 
     services: tuple[VirtualService, ...]
+    scripts: ScriptPolicy = ScriptPolicy()
 
 
 class ConfigurePlane(Message, frozen=True):
@@ -146,13 +151,17 @@ class Synchronised(Message, frozen=True):
 
 
 class ServerStatus(Message, frozen=True):
-    """What the checks say of one real server of one service. `up` None: not known yet."""
+    """What the checks say of one real server of one service. `up` None: not known yet.
+
+    `weight`: what they say that it shall be instead of the configured one, if they do.
+    """
 
     service: ServiceKey
     server: ServerKey
     up: bool | None
     since: float
     reason: str
+    weight: int | None = None
 
 
 class ServersStatus(Message, frozen=True):

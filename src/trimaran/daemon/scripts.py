@@ -12,6 +12,7 @@ import signal
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from shutil import which
 
@@ -25,7 +26,7 @@ DEFAULT_USER = "keepalived_script"
 """Whom scripts run as if the configuration does not say, where there is such an account."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LONGEST_SECONDS = 300.0
-_GRACE_SECONDS = 2.0
+GRACE_SECONDS = 2.0
 
 
 class Scripts:
@@ -58,40 +59,67 @@ class Scripts:
         del self._running[subject]
 
     async def _run(self, subject: str, script: Script, policy: ScriptPolicy) -> None:
-        user, group = _account(script, policy)
-        program = which(script.command[0], path=_PATH)
-        if program is None:
-            raise FileNotFoundError("there is no such program, or it is not executable")
-        if user.pw_uid == 0 and (weak := writable_by_others(Path(program))) is not None:
-            if policy.secure:
-                raise PermissionError(
-                    f"{weak} can be written by others than root, and it would run as root: take "
-                    "that right away, or name another script_user"
-                )
-            log.warning("%s can be written by others than root, but runs as root", weak)
-        root = os.geteuid() == 0  # who is not stays who he is
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *script.command[1:],
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd="/",
-            env={"PATH": _PATH, "HOME": user.pw_dir, "USER": user.pw_name},
-            start_new_session=True,
-            user=user.pw_uid if root else None,
-            group=group if root else None,
-            extra_groups=[] if root else None,
-        )
+        process = await start(script, policy)
         log.info("%s: runs %s (pid %d)", subject, " ".join(script.command), process.pid)
         try:
             status = await asyncio.wait_for(process.wait(), self._longest)
         except TimeoutError:
-            await _end(process)
-            log.error("%s: %s took too long: ended", subject, program)
+            await end(process)
+            log.error("%s: %s took too long: ended", subject, script.command[0])
             return
         if status:
-            log.warning("%s: %s ended with status %d", subject, program, status)
+            log.warning("%s: %s ended with status %d", subject, script.command[0], status)
+
+
+async def start(script: Script, policy: ScriptPolicy) -> asyncio.subprocess.Process:
+    """Start a script in a process group of its own. Raises OSError, LookupError, ValueError."""
+    user, group = _account(script, policy)
+    program = which(script.command[0], path=_PATH)
+    if program is None:
+        raise FileNotFoundError("there is no such program, or it is not executable")
+    if user.pw_uid == 0 and (weak := writable_by_others(Path(program))) is not None:
+        if policy.secure:
+            raise PermissionError(
+                f"{weak} can be written by others than root, and it would run as root: take "
+                "that right away, or name another script_user"
+            )
+        _warn_of(weak)
+    root = os.geteuid() == 0  # who is not stays who he is
+    return await asyncio.create_subprocess_exec(
+        program,
+        *script.command[1:],
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd="/",
+        env={"PATH": _PATH, "HOME": user.pw_dir, "USER": user.pw_name},
+        start_new_session=True,
+        user=user.pw_uid if root else None,
+        group=group if root else None,
+        extra_groups=[] if root else None,
+    )
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """End a process and all that it started; SIGTERM first, for `GRACE_SECONDS`."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+    kill(process)
+    await process.wait()
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """End a process and all that it started at once."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@cache
+def _warn_of(weak: Path) -> None:
+    """Once: checks run their programs again and again."""
+    log.warning("%s can be written by others than root, but runs as root", weak)
 
 
 def writable_by_others(program: Path) -> Path | None:
@@ -131,14 +159,3 @@ def _account(script: Script, policy: ScriptPolicy) -> tuple[pwd.struct_passwd, i
         return user, grp.getgrnam(group).gr_gid
     except KeyError:
         raise LookupError(f"there is no group {group}") from None
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a process and all that it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()

@@ -59,7 +59,10 @@ class RouterDocument(msgspec.Struct, frozen=True):
 
 
 class ServerDocument(msgspec.Struct, frozen=True):
-    """A real server. `up` None and no `since`: nothing is known of it yet."""
+    """A real server. `up` None and no `since`: nothing is known of it yet.
+
+    `weight`: the one in force, which checks may have changed.
+    """
 
     address: str
     port: int
@@ -162,11 +165,12 @@ def _services(
         for server in service.real_servers:
             standing = said.get((service.key, server.key))
             known = standing is not None and standing.up is not None
+            weight = standing.weight if standing else None
             members.append(
                 ServerDocument(
                     address=str(server.key.address),
                     port=server.key.port,
-                    weight=server.weight,
+                    weight=server.weight if weight is None else weight,
                     up=standing.up if standing else None,
                     since=_instant(standing.since) if standing and known else None,
                     reason=standing.reason if standing else "not checked yet",

@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -45,6 +46,7 @@ from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
 from trimaran.health import notices
 from trimaran.health.quorum import Quorums
+from trimaran.health.weights import weighted
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
@@ -100,6 +102,7 @@ class Steward:
         self._change_number = 0
         self._changes: dict[int, asyncio.Future[changes.Outcome]] = {}
         self._fitness: dict[tuple[ServiceKey, ServerKey], bool] = {}
+        self._weights: dict[tuple[ServiceKey, ServerKey], int] = {}
         self._quorums = Quorums()
         self._quorate: Mapping[ServiceKey, bool] = {}
         self._scripts = Scripts()
@@ -259,8 +262,14 @@ class Steward:
             for status in self._servers.servers
             if status.up is not None and (key := (status.service, status.server)) in configured
         }
-        if known.items() <= self._fitness.items():
+        weights = {key: weight for key, weight in self._weights.items() if key not in known} | {
+            key: status.weight
+            for status in self._servers.servers
+            if status.weight is not None and (key := (status.service, status.server)) in known
+        }
+        if known.items() <= self._fitness.items() and weights == self._weights:
             return
+        self._weights = weights
         policy = self._config.scripts
         changes = notices.of_servers(
             self._config.virtual_services,
@@ -303,6 +312,7 @@ class Steward:
     def _forget_removed_servers(self) -> None:
         configured = self._configured_servers()
         self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
+        self._weights = {key: weight for key, weight in self._weights.items() if key in configured}
 
     def _configure_speaker(self) -> None:
         heard = self._synchronised or self._config.synchronisation is None
@@ -326,7 +336,7 @@ class Steward:
         )
 
     def _configure_checker(self) -> None:
-        self._checker.send(ConfigureChecker(self._config.virtual_services))
+        self._checker.send(ConfigureChecker(self._config.virtual_services, self._config.scripts))
 
     def _plane_ready(self) -> None:
         if not self._configured_servers():
@@ -337,8 +347,11 @@ class Steward:
     def _configure_plane(self) -> None:
         if not self._settled:
             return
-        self._settle_quorums()
-        services = desired_services(self._config, self._fitness, self._quorate)
+        config = replace(
+            self._config, virtual_services=weighted(self._config.virtual_services, self._weights)
+        )
+        self._settle_quorums(config)
+        services = desired_services(config, self._fitness, self._quorate)
         interfaces = client_interfaces(self._config)
         self._plane.send(
             ConfigurePlane(
@@ -347,9 +360,9 @@ class Steward:
         )
         self._plane.send(HoldAddresses(self._hold_number, self._held))
 
-    def _settle_quorums(self) -> None:
+    def _settle_quorums(self, config: Config) -> None:
         """See which services have a quorum, and tell the log and their scripts of changes."""
-        services, before = self._config.virtual_services, self._quorate
+        services, before = config.virtual_services, self._quorate
         self._quorate = self._quorums.settle(services, self._fitness)
         for key, up in self._quorate.items():
             if up != before.get(key, True):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trimaran.health.verdict import UNKNOWN, Verdict, of_server
-from trimaran.model.check import TcpCheck
+from trimaran.model.check import Check
 from trimaran.model.service import RealServer, ServerKey, ServiceKey, VirtualService
 
 
@@ -32,8 +32,8 @@ class Roster:
     """The verdicts of all checks, and what follows from them for all real servers."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[TcpCheck, Verdict] = {}
-        self._places: dict[TcpCheck, list[_Place]] = {}
+        self._verdicts: dict[Check, Verdict] = {}
+        self._places: dict[Check, list[_Place]] = {}
         self._standings: dict[tuple[ServiceKey, ServerKey], Standing] = {}
 
     def configure(self, services: Iterable[VirtualService], now: int) -> list[Standing]:
@@ -54,12 +54,12 @@ class Roster:
         }
         return self._settle(places, now)
 
-    def decide(self, check: TcpCheck, verdict: Verdict, now: int) -> list[Standing]:
+    def decide(self, check: Check, verdict: Verdict, now: int) -> list[Standing]:
         """Take a check's new verdict; return the standings that changed by it."""
         self._verdicts[check] = verdict
         return self._settle(self._places[check], now)
 
-    def checks(self) -> Iterable[TcpCheck]:
+    def checks(self) -> Iterable[Check]:
         """The checks to be made, each once."""
         return self._places.keys()
 

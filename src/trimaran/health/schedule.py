@@ -65,7 +65,11 @@ class Schedule:
         return self._decide(Verdict(False, reason))
 
     def _decide(self, verdict: Verdict) -> bool:
-        if verdict.up == self.verdict.up:
+        before = self.verdict
+        if verdict.up == before.up and (verdict.weight, verdict.added) == (
+            before.weight,
+            before.added,
+        ):
             return False
         self.verdict = verdict
         return True

@@ -3,7 +3,7 @@
 import errno
 
 from trimaran.health.verdict import Verdict
-from trimaran.model.check import TcpCheck
+from trimaran.model.check import NetworkCheck
 from trimaran.model.duration import SECOND
 
 _UNFIT = {
@@ -40,14 +40,18 @@ def judge(error: int) -> Verdict:
     return Verdict(False, _UNFIT.get(error, f"connect failed with error {error} ({name})"))
 
 
-def judge_bind(check: TcpCheck, error: int) -> Verdict:
-    """Judge a failed bind(2) to the check's own source address (`bindto`)."""
+def judge_bind(check: NetworkCheck, error: int) -> Verdict:
+    """Judge a failed bind(2) to the check's own source (`bindto`, `bind_port`, `bind_if`)."""
+    if error == errno.ENODEV:
+        return Verdict(False, f"cannot bind to {check.bind_interface}: there is no such interface")
+    if error == errno.EADDRINUSE:
+        return Verdict(None, f"port {check.bind_port} of this host is in use")
     if error == errno.EADDRNOTAVAIL:
         return Verdict(False, f"cannot bind to {check.bind_address}: not an address of this host")
     return judge(error)
 
 
-def unanswered(check: TcpCheck) -> Verdict:
+def unanswered(check: NetworkCheck) -> Verdict:
     """Judge a connect that was still open when its time was over."""
     return Verdict(False, f"no answer within {check.connect_timeout / SECOND:g} s")
 

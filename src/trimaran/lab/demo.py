@@ -18,6 +18,7 @@ from trimaran.lab.story import Story
 from trimaran.lab.topology import Dataplane
 from trimaran.lab.traces import check_none_left
 from trimaran.lab.traffic import Traffic, outage
+from trimaran.model.check import NetworkCheck
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.vrrp.timers import master_down_interval, skew_time
 
@@ -219,6 +220,7 @@ class _Demo:
     def _server_fails_and_returns(self) -> None:
         self._story.step("The nginx of web1 stops; later it starts again")
         check = self._lb1.config.virtual_services[0].real_servers[0].checks[0]
+        assert isinstance(check, NetworkCheck)
         once = check.connect_timeout
         leave = check.timing.delay_loop + once
         leave += check.timing.retry * (check.timing.delay_before_retry + once)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntFlag, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from trimaran.model.check import TcpCheck
+from trimaran.model.check import Check
 from trimaran.model.ip import IPAddress
 from trimaran.model.script import Script
 
@@ -135,7 +135,7 @@ class RealServer:
 
     key: ServerKey
     weight: int = 1
-    checks: tuple[TcpCheck, ...] = ()
+    checks: tuple[Check, ...] = ()
     forwarding: Forwarding = Forwarding.DIRECT_ROUTING
     tunnel: Tunnel = Tunnel()
     upper_threshold: int = 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from trimaran.conf.schema import Block, Entries, Keyword, Setting
 from trimaran.conf.table import FILE
+from trimaran.conf.table.file_checks import CHECK_WEIGHT
 from trimaran.conf.table.globals import GLOBAL_DEFS
 from trimaran.conf.table.services import PROTOCOL
 from trimaran.conf.table.vrrp import VRRP_INSTANCE
@@ -20,6 +21,8 @@ from trimaran.model.config import Config
 from trimaran.model.router import VirtualRouter
 from trimaran.views.keywords import default_text
 
+_OF_THEIR_OWN = (CHECK_WEIGHT,)
+"""Words that mean something else in a block around."""
 _INDENT = "  "
 _BARE = re.compile(r"[^\s{}\"'#!\\$@~]+")
 
@@ -75,7 +78,7 @@ class _Effective:
         indent: str,
         outside: Mapping[str, Setting[Any]],
     ) -> Iterator[str]:
-        above = outside.get(keyword.name)
+        above = None if keyword in _OF_THEIR_OWN else outside.get(keyword.name)
         meant = self._meant.get(id(inside), {}).get(keyword.name)
         if meant is not None:
             yield f"{indent}{keyword.name} {meant}  # default"
@@ -125,7 +128,7 @@ def _meant(router: VirtualRouter) -> Mapping[str, str]:
 def _inherited_inside(block: Block) -> frozenset[str]:
     """The keywords that are defaults for blocks within this one."""
     inner = [keyword.block for keyword in block.keywords if isinstance(keyword.block, Block)]
-    names = {row.name for one in inner for row in one.keywords}
+    names = {row.name for one in inner for row in one.keywords if row not in _OF_THEIR_OWN}
     return frozenset(names.union(*map(_inherited_inside, inner)))
 
 

@@ -67,6 +67,7 @@ def _service(service: VirtualService) -> Iterator[str]:
 def _server(server: RealServer) -> Iterator[str]:
     yield f"weight {server.weight}"
     for check in server.checks:
+        assert isinstance(check, TcpCheck)  # a plan has no others
         yield from _block("TCP_CHECK", _check(check))
 
 

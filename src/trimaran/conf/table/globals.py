@@ -94,11 +94,6 @@ _IGNORED = (
         "ignored: no copy of the configuration is made",
         *("config_save_dir DIRECTORY", "tmp_config_directory DIRECTORY"),
     ),
-    *_ignored(
-        "Log.",
-        "ignored: it does not change what is logged",
-        "checker_log_all_failures [on|off]",
-    ),
     *_ignored("Files.", "ignored: no file is written that it would matter for", "umask MASK"),
     *_ignored("Tests of keepalived.", "ignored: it is for tests", "random_seed NUMBER"),
 )

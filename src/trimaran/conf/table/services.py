@@ -4,6 +4,7 @@ from trimaran.conf.schema import Block, Entries, Keyword
 from trimaran.conf.scripts import Command
 from trimaran.conf.synchronisation import SyncDaemon
 from trimaran.conf.table.checks import CHECKS, TIMING
+from trimaran.conf.table.http_checks import VIRTUALHOST
 from trimaran.conf.targets import (
     AddressAndPort,
     ConnectionTimeouts,
@@ -35,9 +36,6 @@ _NO_SNMP = "not supported, ignored: there is no SNMP agent"
 _IGNORED = (
     Keyword("smtp_alert", Boolean(), "Mail.", ignored=_NO_MAIL),
     Keyword("snmp_name", Text("NAME"), "SNMP.", ignored=_NO_SNMP),
-)
-VIRTUALHOST = Keyword(
-    "virtualhost", Text("NAME"), "The host that HTTP checks ask for where they do not say."
 )
 
 # --- real servers
