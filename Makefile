@@ -16,7 +16,7 @@ test-long: setup
 
 # On Debian's own kernel, which has IPVS, in an emulated machine: first the bench itself, then in
 # one boot all of $(vm_tests). Results and the kernel's log are in build/vm.
-vm_tests = tests/vm
+vm_tests = tests/vm tests/xdp/test_schedulers.py
 test-vm:
 	@tools/setup vm
 	@mkdir -p build/vm

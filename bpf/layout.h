@@ -83,7 +83,8 @@ struct service {
 	__u32 flags;
 	__u32 netmask;		/* persistence: which clients are the same one ... */
 	__u32 timeout;		/* ... and for how long (s) */
-	__u32 reserved[6];
+	__u32 zero;		/* see unknown_zero() */
+	__u32 reserved[5];
 };
 
 struct service_key {

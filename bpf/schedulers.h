@@ -309,12 +309,12 @@ static __always_inline int replicated_locality(struct service *s, struct choice 
 			m->stamp = 0;
 			changed = now;
 		}
-		c->busy = 0;
+		c->busy = unknown_zero(s);
 	}
 	m = c->found ? member_at(c, c->place) : 0;
 	if (m && !is_busy(c, m))
 		return changed == before || remember(s, c, 0, changed);
-	c->found = 0;
+	c->found = unknown_zero(s);
 	least_loaded(c);
 	m = c->found ? member_at(c, c->place) : 0;
 	if (!m || m->stamp || c->flags & CHOICE_IN_THOUGHT)

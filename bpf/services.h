@@ -83,13 +83,31 @@ static __always_inline struct member *member_at(const struct choice *c, __u32 pl
 	return entry ? &entry->member : 0;
 }
 
+/* A 0 that no verifier knows. Linux before 6.7 verifies the function of a bpf_loop() for its first
+ * round only, and takes out as dead what that does not reach: of what one round leaves to the next
+ * nothing may be known at the start. */
+static __always_inline __u32 unknown_zero(const struct service *s) { return load(s->zero); }
+
 static __always_inline void begin_choice(struct choice *c, struct service *s)
 {
+	__u32 zero = unknown_zero(s);
+
 	*c = (struct choice){
 		.list = load(s->list),
 		.turn = load(s->turn),
+		.cost = zero,
+		.weight = zero,
+		.stamp = zero,
+		.place = zero,
+		.chosen = zero,
+		.next = zero,
+		.level = zero,
 		.scheduler = s->scheduler,
 		.flags = s->flags,
+		.found = zero,
+		.unresolved = zero,
+		.busy = zero,
+		.members = zero,
 	};
 }
 

@@ -174,7 +174,8 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 	struct service *s;
 	__u64 control = 0;
 	int starts = p->protocol == IPPROTO_UDP || (p->flags & (TCP_SYN | TCP_RST)) == TCP_SYN ||
-		     (live.behaviour.sloppy_tcp && !(p->flags & TCP_RST));
+		     (p->protocol == IPPROTO_TCP && live.behaviour.sloppy_tcp &&
+		      !(p->flags & TCP_RST));
 
 	slot = find_flow(n, &p->key, now, &control);
 	if (slot) {

@@ -84,7 +84,8 @@ def test_without_a_daemon(bare_lab: Lab, alone: LabHost) -> None:
 
     out, _, status = xdp(alone, "status")
     assert status == 0
-    assert "1 services, 4 live connections, room for 1048576; no daemon runs" in out
+    said = "1 services, 4 live connections, 0 persistent clients, room for 1048576; no daemon runs"
+    assert said in out
     assert "FIN_WAIT            4\n" in out
 
     # Somebody without an answer is said to be so, and does not stop the rest.

@@ -19,7 +19,7 @@ from frames import (
 )
 from golden import load
 
-from trimaran.dataplane.base import Tunnel, TunnelChecksum, TunnelType
+from trimaran.dataplane.base import Behaviour, Tunnel, TunnelChecksum, TunnelType
 from trimaran.dataplane.sctp import CHUNKS, NAMES, SctpEvent, SctpState
 from trimaran.dataplane.states import SCTP_FIRST
 from trimaran.model.service import Forwarding, Protocol, ServiceKey
@@ -170,3 +170,13 @@ def test_in_a_tunnel_with_checksum(director: Director) -> None:
     out = director.send(sent)[1]
     assert checksum(out[34:]) == 0
     assert out[62:] == sent[34:]
+
+
+def test_sloppy_tcp_is_not_for_sctp(director: Director) -> None:
+    """Found by tests/vm/differential: any first chunk began an association with it."""
+    director.plane.set_behaviour(Behaviour(sloppy_tcp=1))
+    director.serve(101, key=DIAMETER)
+    for kind in set(range(16)) - {INIT}:
+        assert director.send(sctp(chunk(kind)))[0] == PASS, kind
+    assert director.flows() == []
+    assert director.send(sctp(chunk(INIT)))[0] == TX

@@ -12,6 +12,8 @@ from trimaran.model.service import Protocol
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 ICMP = 1
 IPV4 = b"\x08\x00"
+_OURS = 0x7269
+_SCTP_HEADER = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,21 @@ def error(kind: int, code: int, quoted: bytes) -> bytes:
     return message[:2] + struct.pack("!H", checksum(message)) + message[4:]
 
 
+def ping(identifier: int, sequence: int) -> bytes:
+    """An ICMP echo request."""
+    message = struct.pack("!BBHHH", 8, 0, 0, identifier, sequence & 0xFFFF)
+    return message[:2] + struct.pack("!H", checksum(message)) + message[4:]
+
+
 def echo(sequence: int) -> bytes:
-    """A frame with a ping of the director itself."""
-    message = struct.pack("!BBHHH", 8, 0, 0, 0x7269, sequence & 0xFFFF)
-    message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
+    """A frame with a ping of the director itself, which `echoed` knows the answer to."""
+    message = ping(_OURS, sequence)
     return framed(ip(message, ICMP, source="10.255.0.1", target=str(DIRECTOR)))
 
 
 def echoed(frame: bytes) -> int | None:
     """The number of the ping that the frame answers, if it does."""
-    if frame[23] == ICMP and frame[34] == 0 and frame[38:40] == b"\x72\x69":
+    if frame[23] == ICMP and frame[34] == 0 and int.from_bytes(frame[38:40]) == _OURS:
         return int.from_bytes(frame[40:42])
     return None
 
@@ -76,6 +83,12 @@ def framed(packet: bytes) -> bytes:
     local = packet[12:15] == DIRECTOR.packed[:3]
     source = server_mac(packet[15]) if local else GATEWAY_MAC
     return DIRECTOR_MAC + source + IPV4 + packet
+
+
+def directors_error(frame: bytes) -> bool:
+    """Is it an ICMP error of the director's about the TTL or the MTU?"""
+    made = frame[26:30] in (VIP.packed, DIRECTOR.packed) and frame[23] == ICMP
+    return made and frame[34:36] in (b"\x0b\0", b"\x03\x04")
 
 
 def to_the_stack(sent: bytes, emitted: bytes | None) -> bool:
@@ -90,6 +103,8 @@ def to_the_stack(sent: bytes, emitted: bytes | None) -> bool:
         return emitted is None
     if protocol == ICMP:
         return (emitted is not None) == (transport[0] == 8)
+    if protocol == Protocol.SCTP.number and len(transport) <= _SCTP_HEADER:
+        return emitted is None  # IPVS drops it: docs/ipvs-differences.md
     if emitted is None or emitted[:6] != GATEWAY_MAC or emitted[26:30] != target:
         return False
     if protocol == Protocol.TCP.number:

@@ -15,7 +15,7 @@ from worlds import both
 
 SECONDS = float(os.environ.get("TRIMARAN_DIFFERENTIAL_SECONDS", "0"))
 FIRST_SEED = int(os.environ.get("TRIMARAN_DIFFERENTIAL_SEED", "1"))
-FEW = 6
+FEW = 5
 LENGTH = 120
 """Events of a history."""
 

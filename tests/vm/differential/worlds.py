@@ -37,6 +37,8 @@ PREFIX = "vm-diff-"
 SMALL_MTU_SERVER, SMALL_MTU = 104, 1000
 _PATIENCE = 10.0
 """Seconds, for what takes milliseconds."""
+_DEFENCES = 1.2
+"""Seconds: the period in which IPVS looks at secure_tcp (ipvs-semantics 4.9)."""
 
 
 def attempt(operator: Operator, step: Step) -> int:
@@ -53,7 +55,7 @@ class KernelWorld:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._pings = 0
+        self._pings = self._secure_tcp = 0
         with namespace(f"{PREFIX}client"):
             self._wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self._wire.bind(("v0", 3))
@@ -109,10 +111,14 @@ class KernelWorld:
         self.operator.zero(None)
 
     def set_behaviour(self, behaviour: Behaviour) -> None:
+        """Sets them all, and waits until they are looked at."""
         with self._bench.inside():
             for name, value in asdict(behaviour).items():
                 with open(f"/proc/sys/net/ipv4/vs/{name}", "w") as setting:
                     setting.write(str(value))
+        if behaviour.secure_tcp != self._secure_tcp:
+            self._secure_tcp = behaviour.secure_tcp
+            time.sleep(_DEFENCES)
 
 
 class XdpWorld:

@@ -124,7 +124,8 @@ SERVICE: Final = np.dtype(
         ("flags", "<u4"),
         ("netmask", ">u4"),
         ("timeout", "<u4"),
-        ("reserved", "<u4", (6,)),
+        ("zero", "<u4"),
+        ("reserved", "<u4", (5,)),
     ]
 )
 

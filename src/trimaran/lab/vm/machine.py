@@ -21,7 +21,7 @@ _PASSED_ON = ("LANG", "NO_COLOR", "PYTEST_ADDOPTS", "TERM", "TRIMARAN_SLOW")
 _SLOW = {"TRIMARAN_SLOW": "20"}  # see daemon/pace.py; importing our modules takes 20 times as long
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CPUS, _MEGABYTES = 2, 1500
-_CONSOLE_LINES = 30
+_CONSOLE_LINES = 80  # as long as what a dying kernel says
 
 Sink = Callable[[bytes], None]
 
