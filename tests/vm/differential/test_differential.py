@@ -15,7 +15,7 @@ from worlds import both
 
 SECONDS = float(os.environ.get("TRIMARAN_DIFFERENTIAL_SECONDS", "0"))
 FIRST_SEED = int(os.environ.get("TRIMARAN_DIFFERENTIAL_SEED", "1"))
-FEW = 5
+FEW = 4
 LENGTH = 120
 """Events of a history."""
 
