@@ -10,6 +10,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import msgspec
@@ -43,6 +44,7 @@ from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
+from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
@@ -83,6 +85,7 @@ class Steward:
         run_directory: RunDirectory,
         dataplane: Choice,
         foreign_changes: ForeignChanges,
+        capacity: Capacity,
     ) -> None:
         self._config = config
         self._dataplane = dataplane
@@ -108,9 +111,10 @@ class Steward:
         self._synchronised = False
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
         self._checker = self._supervise("checker", self._configure_checker)
+        xdp = ("plane", *map(str, astuple(capacity)))
         ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
         self._plane = self._supervise(
-            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else ()
+            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else xdp
         )
         self._children = (self._speaker, self._checker, self._plane)
 
