@@ -29,6 +29,7 @@ from trimaran.daemon.messages import (
     ConfigureChecker,
     ConfigurePlane,
     ConfigureSpeaker,
+    ConfigureTrackers,
     FromChild,
     HoldAddresses,
     HoldRequest,
@@ -36,6 +37,7 @@ from trimaran.daemon.messages import (
     RoutersStatus,
     ServersStatus,
     Synchronised,
+    TrackerReadings,
     Unserved,
 )
 from trimaran.daemon.rundir import RunDirectory
@@ -231,6 +233,8 @@ class Steward:
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
+            case TrackerReadings(readings):
+                self._speaker.send(self._knowledge.learn_readings(self._config, readings))
             case Synchronised():
                 self._go_on()
             case PlaneStatus():
@@ -283,6 +287,7 @@ class Steward:
         if self._settled and self._plane.ready and heard:
             resumed = self._resumable()
             self._speaker.send(Unserved(self._plane_status.unserved))
+            self._speaker.send(self._knowledge.readings())
             self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
 
     def _resumable(self) -> tuple[tuple[str, int], ...]:
@@ -300,7 +305,9 @@ class Steward:
         )
 
     def _configure_checker(self) -> None:
-        self._checker.send(ConfigureChecker(self._config.virtual_services, self._config.scripts))
+        config = self._config
+        self._checker.send(ConfigureChecker(config.virtual_services, config.scripts))
+        self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
 
     def _plane_ready(self) -> None:
         if self._knowledge.is_complete(self._config):
@@ -391,4 +398,5 @@ class Steward:
                 for child in self._children
             ),
             quorate=self._knowledge.quorate,
+            trackers=self._knowledge.readings().readings,
         )
