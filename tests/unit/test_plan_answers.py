@@ -256,3 +256,19 @@ def test_fewer_weighted_vips_than_hosts_cannot_keep_all_active() -> None:
         plan(
             Demand(hosts, survive=2, vips=weights, objective=Objective.FIT, traffic=Fraction(10**9))
         )
+
+
+def test_what_comes_near_is_the_best_that_is_found_and_would_do() -> None:
+    asked = Demand(
+        directors(32),
+        survive=3,
+        traffic=20 * GIGABIT,
+        max_load=Fraction(4, 5),
+        objective=Objective.FIT,
+    )
+    with pytest.raises(Infeasible) as why:
+        plan(asked)
+    assert "242 VIPs come near, with 82.64 % on a host" in why.value.reason
+    assert why.value.remedies == ("a max_load of 82.65 %, with 242 VIPs",)
+    asked = replace(asked, max_load=Fraction(8265, 10_000), vips=242)
+    assert plan(asked).evaluation.peak_load == Fraction(10 * 20, 242)
