@@ -54,6 +54,7 @@ from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.net import addresses, links
 from trimaran.net.errors import NetError
 from trimaran.vrrp.actions import State
+from trimaran.vrrp.handover import PATIENCE
 
 log = logging.getLogger("steward")
 
@@ -68,6 +69,7 @@ _PATIENCE_SECONDS = 5.0
 _PLANE_SECONDS = 3.0
 _SYNCHRONISING_SECONDS = 10.0
 _STOP_SPEAKER_SECONDS = 0.45
+_HAND_OVER_SECONDS = PATIENCE / SECOND
 _STOP_OTHERS_SECONDS = 0.35
 _LAST_SCRIPTS_SECONDS = 1.0
 _STOP_IPVS_SECONDS = 3.0
@@ -198,14 +200,15 @@ class Steward:
         self._stopping.set()
 
     async def _stop_children(self) -> None:
-        """The speaker first: its peers must hear of it before packets stop being served."""
-        if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
+        """The plane last: packets are served until another director has taken over."""
+        handed_over, _ = await asyncio.gather(
+            self._speaker.stop(_STOP_SPEAKER_SECONDS, more_if_it_answers=_HAND_OVER_SECONDS),
+            self._checker.stop(_STOP_OTHERS_SECONDS),
+        )
+        if not handed_over:
             await self._remove_held_addresses()
         ipvs = self._dataplane.kind is Kind.IPVS
-        _, cleaned = await asyncio.gather(
-            self._checker.stop(_STOP_OTHERS_SECONDS),
-            self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS),
-        )
+        cleaned = await self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS)
         if not cleaned and ipvs:
             leftovers.remove_services(self._run_directory.services_made)
         elif not cleaned:

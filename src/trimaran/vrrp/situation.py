@@ -14,13 +14,16 @@ class Situation:
     """The circumstances of one virtual router, shared by the parts of its machine.
 
     `primary`: its interface's primary address, if it has one; `link_fault`: why its interface
-    is unfit, if it is; `down`: the tracked interfaces that are.
+    is unfit, if it is; `down`: the tracked interfaces that are. `yields`: it leaves a lesser master
+    alone until it is master again; `maintenance`: it shall take no part.
     """
 
     router: VirtualRouter
     primary: IPv4Address | None = None
     link_fault: str | None = field(init=False)
     down: frozenset[str] = frozenset()
+    yields: bool = False
+    maintenance: bool = False
     standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,7 +47,14 @@ class Situation:
     @property
     def fault(self) -> str | None:
         """The reason to be in FAULT, if there is one."""
-        return self.link_fault or self.standing.fault
+        return (
+            self.link_fault or self.standing.fault or ("maintenance" if self.maintenance else None)
+        )
+
+    @property
+    def preempts(self) -> bool:
+        """Whether it takes over from a lesser master."""
+        return self.router.preempt and not self.yields
 
     def skew(self, interval: int) -> int:
         """The skew time, if the master advertises every `interval`."""
