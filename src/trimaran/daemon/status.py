@@ -37,15 +37,20 @@ class Status:
     plane: PlaneStatus
     processes: tuple[ProcessStatus, ...]
     quorate: Mapping[ServiceKey, bool] = field(default_factory=dict)
+    maintenance: bool = False
 
 
 class RouterDocument(msgspec.Struct, frozen=True):
-    """A virtual router. `discarded`: adverts that were invalid, by reason."""
+    """A virtual router. `reason`: why it is in its state.
+
+    `discarded`: adverts that were invalid, by reason.
+    """
 
     name: str
     interface: str
     vrid: int
     state: str
+    reason: str
     since: datetime
     priority: int
     master: str | None
@@ -107,13 +112,14 @@ class ProcessDocument(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """Everything, at one moment."""
+    """Everything, at one moment. `maintenance`: an operator has taken this director out."""
 
     time: datetime
     virtual_routers: tuple[RouterDocument, ...]
     services: tuple[ServiceDocument, ...]
     dataplane: PlaneDocument
     processes: tuple[ProcessDocument, ...]
+    maintenance: bool = False
 
 
 def document(status: Status, now: float) -> Document:
@@ -126,6 +132,7 @@ def document(status: Status, now: float) -> Document:
             status.plane.dataplane, status.plane.unserved | status.plane.interfaces
         ),
         processes=tuple(_process(process) for process in status.processes),
+        maintenance=status.maintenance,
     )
 
 
@@ -141,6 +148,7 @@ def _router(router: RouterStatus) -> RouterDocument:
         interface=router.interface,
         vrid=router.vrid,
         state=router.state,
+        reason=router.reason,
         since=_instant(router.since),
         priority=router.priority,
         master=None if router.master is None else str(router.master),

@@ -5,31 +5,28 @@ packet would have to wait for.
 """
 
 import asyncio
-import errno
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 from pyroute2 import AsyncIPRoute
 
 from trimaran.conf import Result, Severity
-from trimaran.daemon import changes, control, leftovers, systemd
+from trimaran.daemon import changes, control, leftovers, orders, orphans, systemd
 from trimaran.daemon.choice import Choice, Kind
-from trimaran.daemon.desired import client_interfaces, desired_services
-from trimaran.daemon.encoding import decoder, encode
+from trimaran.daemon.desired import client_interfaces
+from trimaran.daemon.encoding import encode
+from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
     AddressesHeld,
-    Change,
     Changed,
     ConfigureChecker,
     ConfigurePlane,
     ConfigureSpeaker,
     FromChild,
+    HandedOver,
     HoldAddresses,
     HoldRequest,
     PlaneStatus,
@@ -38,21 +35,16 @@ from trimaran.daemon.messages import (
     Synchronised,
     Unserved,
 )
+from trimaran.daemon.orders import Orders
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.scripts import Scripts
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
-from trimaran.health import notices
-from trimaran.health.quorum import Quorums
-from trimaran.health.weights import weighted
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
-from trimaran.model.service import ServerKey, ServiceKey
-from trimaran.net import addresses, links
-from trimaran.net.errors import NetError
 from trimaran.vrrp.actions import State
 from trimaran.vrrp.handover import PATIENCE
 
@@ -61,12 +53,9 @@ log = logging.getLogger("steward")
 Reload = Callable[[], Result]
 """Reads the file again."""
 
-_note = decoder(tuple[VirtualAddress, ...])
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _PATIENCE_SECONDS = 5.0
-_PLANE_SECONDS = 3.0
 _SYNCHRONISING_SECONDS = 10.0
 _STOP_SPEAKER_SECONDS = 0.45
 _HAND_OVER_SECONDS = PATIENCE / SECOND
@@ -101,12 +90,7 @@ class Steward:
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
-        self._change_number = 0
-        self._changes: dict[int, asyncio.Future[changes.Outcome]] = {}
-        self._fitness: dict[tuple[ServiceKey, ServerKey], bool] = {}
-        self._weights: dict[tuple[ServiceKey, ServerKey], int] = {}
-        self._quorums = Quorums()
-        self._quorate: Mapping[ServiceKey, bool] = {}
+        self._knowledge = Knowledge()
         self._scripts = Scripts()
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
@@ -127,6 +111,8 @@ class Steward:
             "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else ()
         )
         self._children = (self._speaker, self._checker, self._plane)
+        self._orders = Orders(self._speaker.send, self._plane.send)
+        self._maintenance = False
 
     async def run(self) -> int:
         """Run until a signal says stop; returns the exit status."""
@@ -138,7 +124,9 @@ class Steward:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         async with AsyncIPRoute() as self._netlink:
             log.info("dataplane: %s: %s", self._dataplane.kind, self._dataplane.reason)
-            await self._remove_stale_addresses()
+            await orphans.remove_stale(
+                self._netlink, self._config, self._run_directory.held_addresses
+            )
             if self._dataplane.kind is Kind.XDP:
                 leftovers.remove_services(self._run_directory.services_made)
             try:
@@ -156,9 +144,7 @@ class Steward:
             systemd.notify("STOPPING=1")
             watchdog.cancel()
             server.close()
-            config = self._config
-            ending = notices.of_the_end(config.virtual_services, self._fitness, self._quorate)
-            self._scripts.run(ending, config.scripts)
+            self._scripts.run(self._knowledge.end(self._config), self._config.scripts)
             await self._stop_children()
             await self._scripts.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
@@ -206,7 +192,7 @@ class Steward:
             self._checker.stop(_STOP_OTHERS_SECONDS),
         )
         if not handed_over:
-            await self._remove_held_addresses()
+            await self._let_go()
         ipvs = self._dataplane.kind is Kind.IPVS
         cleaned = await self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS)
         if not cleaned and ipvs:
@@ -215,10 +201,14 @@ class Steward:
             leftovers.remove_programs()
 
     async def _speaker_died(self) -> None:
-        await self._remove_held_addresses()
+        await self._let_go()
         self._last_words, self._last_words_at = self._routers, self._routers_heard
         self._routers = RoutersStatus(())
         self._hold(())
+
+    async def _let_go(self) -> None:
+        held, self._held = self._held, ()
+        await orphans.remove(self._netlink, held, "the speaker is gone")
 
     # Messages
 
@@ -232,9 +222,8 @@ class Steward:
             case RoutersStatus():
                 self._routers = message
                 self._routers_heard = time.monotonic()
-            case Changed(number, outcome):
-                if number in self._changes:
-                    self._changes[number].set_result(outcome)
+            case HandedOver() | Changed():
+                self._orders.take(message)
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
@@ -258,31 +247,11 @@ class Steward:
         self._plane.send(HoldAddresses(self._hold_number, held))
 
     def _learn_fitness(self) -> None:
-        """A checker that was started again knows nothing yet: what was known stays true."""
-        configured = self._configured_servers()
-        known = {
-            key: status.up
-            for status in self._servers.servers
-            if status.up is not None and (key := (status.service, status.server)) in configured
-        }
-        weights = {key: weight for key, weight in self._weights.items() if key not in known} | {
-            key: status.weight
-            for status in self._servers.servers
-            if status.weight is not None and (key := (status.service, status.server)) in known
-        }
-        if known.items() <= self._fitness.items() and weights == self._weights:
+        told = self._knowledge.learn(self._config, self._servers.servers)
+        if told is None:
             return
-        self._weights = weights
-        policy = self._config.scripts
-        changes = notices.of_servers(
-            self._config.virtual_services,
-            self._fitness,
-            self._fitness | known,
-            first_results=policy.first_results,
-        )
-        self._scripts.run(changes, policy)
-        self._fitness |= known
-        if configured <= self._fitness.keys():
+        self._scripts.run(told, self._config.scripts)
+        if self._knowledge.is_complete(self._config):
             self._settle()
         self._configure_plane()
 
@@ -305,24 +274,14 @@ class Steward:
             if self._config.synchronisation is not None:
                 self._configure_speaker()
 
-    def _configured_servers(self) -> set[tuple[ServiceKey, ServerKey]]:
-        return {
-            (service.key, server.key)
-            for service in self._config.virtual_services
-            for server in service.real_servers
-        }
-
-    def _forget_removed_servers(self) -> None:
-        configured = self._configured_servers()
-        self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
-        self._weights = {key: weight for key, weight in self._weights.items() if key in configured}
-
     def _configure_speaker(self) -> None:
         heard = self._synchronised or self._config.synchronisation is None
         if self._settled and self._plane.ready and heard:
             resumed = self._resumable()
             self._speaker.send(Unserved(self._plane_status.unserved))
-            self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
+            self._speaker.send(
+                ConfigureSpeaker(self._config.virtual_routers, resumed, self._maintenance)
+            )
 
     def _resumable(self) -> tuple[tuple[str, int], ...]:
         """The virtual routers that were master so lately that no backup can have noticed."""
@@ -342,7 +301,7 @@ class Steward:
         self._checker.send(ConfigureChecker(self._config.virtual_services, self._config.scripts))
 
     def _plane_ready(self) -> None:
-        if not self._configured_servers():
+        if self._knowledge.is_complete(self._config):
             self._settle()
         self._configure_plane()
         self._configure_speaker()
@@ -350,11 +309,8 @@ class Steward:
     def _configure_plane(self) -> None:
         if not self._settled:
             return
-        config = replace(
-            self._config, virtual_services=weighted(self._config.virtual_services, self._weights)
-        )
-        self._settle_quorums(config)
-        services = desired_services(config, self._fitness, self._quorate)
+        services, told = self._knowledge.conclude(self._config)
+        self._scripts.run(told, self._config.scripts)
         interfaces = client_interfaces(self._config)
         self._plane.send(
             ConfigurePlane(
@@ -362,16 +318,6 @@ class Steward:
             )
         )
         self._plane.send(HoldAddresses(self._hold_number, self._held))
-
-    def _settle_quorums(self, config: Config) -> None:
-        """See which services have a quorum, and tell the log and their scripts of changes."""
-        services, before = config.virtual_services, self._quorate
-        self._quorate = self._quorums.settle(services, self._fitness)
-        for key, up in self._quorate.items():
-            if up != before.get(key, True):
-                log.warning("%s %s", key, "has its quorum again" if up else "has lost its quorum")
-        changes = notices.of_quorums(services, before, self._quorate)
-        self._scripts.run(changes, self._config.scripts)
 
     # Reload, stop, status
 
@@ -393,7 +339,7 @@ class Steward:
             log.error("reload refused: net_namespace cannot change while the daemon runs")
         else:
             self._config = config
-            self._forget_removed_servers()
+            self._knowledge.forget_others(config)
             self._configure_plane()
             self._configure_speaker()
             self._configure_checker()
@@ -411,26 +357,16 @@ class Steward:
             case "status":
                 return render_json(self._status())
             case changes.COMMAND:
-                return encode(await self._change(request))
+                return encode(await self._orders.change(request))
+            case orders.FAILOVER:
+                return encode(await self._orders.fail_over(request, self._routers.routers))
+            case orders.MAINTENANCE:
+                self._maintenance = request.get("on") is True
+                log.info("maintenance: %s", "on" if self._maintenance else "off")
+                self._configure_speaker()
+                return encode(orders.Done())
             case _:
                 return b'{"error": "unknown command"}'
-
-    async def _change(self, request: dict[str, Any]) -> changes.Outcome:
-        """Have the plane change the dataplane, as ipvsadm asks for."""
-        try:
-            wanted = msgspec.convert(request, changes.Wanted)
-        except msgspec.ValidationError as error:
-            return changes.Outcome(errno.EINVAL, str(error))
-        self._change_number += 1
-        number = self._change_number
-        answer = self._changes[number] = asyncio.get_running_loop().create_future()
-        try:
-            self._plane.send(Change(number, wanted))
-            return await asyncio.wait_for(answer, _PLANE_SECONDS)
-        except TimeoutError:
-            return changes.Outcome(errno.EOPNOTSUPP, "the daemon's plane does not answer")
-        finally:
-            del self._changes[number]
 
     def _status(self) -> Status:
         return Status(
@@ -442,41 +378,6 @@ class Steward:
                 ProcessStatus(child.name, child.pid, child.since, child.restarts)
                 for child in self._children
             ),
-            quorate=self._quorate,
+            quorate=self._knowledge.quorate,
+            maintenance=self._maintenance,
         )
-
-    # Addresses that must not outlive the speaker
-
-    async def _remove_stale_addresses(self) -> None:
-        """What a daemon that was killed has left: by its note, or as VIPs of this configuration.
-
-        An interface's first address is its own, whatever a configuration says.
-        """
-        noted: tuple[VirtualAddress, ...] = ()
-        with suppress(OSError, msgspec.DecodeError):
-            noted = _note.decode(self._run_directory.held_addresses.read_bytes())
-        secondary = {
-            (link.name, found.address)
-            for link in (await links.links(self._netlink)).values()
-            for found in link.addresses[1:]
-        }
-        configured = (
-            address
-            for router in self._config.virtual_routers
-            for address in router.addresses
-            if (address.device, address.address) in secondary
-        )
-        for address in dict.fromkeys((*noted, *configured)):
-            await self._remove_address(address, "left behind")
-
-    async def _remove_held_addresses(self) -> None:
-        held, self._held = self._held, ()
-        for address in held:
-            await self._remove_address(address, "the speaker is gone")
-
-    async def _remove_address(self, address: VirtualAddress, why: str) -> None:
-        try:
-            if await addresses.remove(self._netlink, address):
-                log.warning("removed %s from %s: %s", address, address.device, why)
-        except NetError as error:
-            log.error("%s", error)
