@@ -22,6 +22,7 @@ from trimaran.daemon.messages import (
     HandedOver,
     RoutersStatus,
     ToChild,
+    TrackerReadings,
     Unserved,
 )
 from trimaran.daemon.realtime import become_realtime, keep_collector_away
@@ -31,9 +32,11 @@ from trimaran.daemon.timerfd import TimerFd
 from trimaran.daemon.wires import Wires
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Readings
 from trimaran.net import links
 from trimaran.net.links import Link
 from trimaran.vrrp import events, packet
+from trimaran.vrrp.group import Group
 
 log = logging.getLogger("speaker")
 
@@ -60,6 +63,9 @@ class Speaker:
         self._tasks: list[asyncio.Task[None]] = []
         self._departing: set[asyncio.Task[None]] = set()
         self._unserved: dict[str, str] = {}
+        self._readings: Readings = {}
+        self._groups: dict[str, Group] = {}
+        self._unsettled: set[str] = set()
         self._maintenance = False
         self._report_due = False
 
@@ -82,15 +88,15 @@ class Speaker:
                 self._configure(message)
             case AddressesHeld(number):
                 self._holdings.heard(number)
+            case TrackerReadings(readings):
+                self._readings = {one.tracker: one.value for one in readings}
+                self._tell_of_surroundings()
             case Unserved(interfaces):
                 self._unserved = interfaces
-                for station in self._stations.values():
-                    station.tell_of_links(self._links, self._unserved)
+                self._tell_of_surroundings()
             case FailOver(name):
-                for station in self._stations.values():
-                    if station.router.name == name:
-                        station.tell(events.Failover())
-        self._arm()
+                self._fail_over(name)
+        self._settle()
 
     async def stop(self, *, orphaned: bool) -> None:
         """Hand over to the peers, then remove the addresses.
@@ -100,7 +106,7 @@ class Speaker:
         stations = list(self._stations.values())
         for station in stations:
             station.tell(events.Shutdown(hand_over=not orphaned))
-        self._arm()
+        self._settle()
         for station in stations:
             await station.stopped.wait()
         await asyncio.gather(*(station.holder.finish() for station in stations))
@@ -131,10 +137,18 @@ class Speaker:
         departing = frozenset(self._departing)
         holder = Holder(router.name, self._netlink, self._holdings, self._links.get, departing)
         station = self._stations[key] = Station(router, holder, self)
-        station.tell_of_links(self._links, self._unserved)
+        station.tell_of_surroundings(self._links, self._unserved, self._readings)
         if self._maintenance:
             station.tell(events.Maintenance(on=True))
         station.tell(events.Started(was_master))
+
+    def _fail_over(self, name: str) -> None:
+        """A virtual router takes its sync group along."""
+        stations = self._stations.values()
+        groups = {s.router.group for s in stations if s.router.name == name} - {None}
+        for station in stations:
+            if station.router.name == name or station.router.group in groups:
+                station.tell(events.Failover())
 
     # Interfaces
 
@@ -145,10 +159,14 @@ class Speaker:
             if change.after is not None:
                 self._links[change.after.name] = change.after
             self._wires.open({interface for interface, _ in self._stations}, self._links)
+            self._tell_of_surroundings()
             for station in self._stations.values():
-                station.tell_of_links(self._links, self._unserved)
                 station.tell_of_change(change)
-            self._arm()
+            self._settle()
+
+    def _tell_of_surroundings(self) -> None:
+        for station in self._stations.values():
+            station.tell_of_surroundings(self._links, self._unserved, self._readings)
 
     # Packets and timers
 
@@ -161,7 +179,7 @@ class Speaker:
             elif heard.vrid is not None and (interface, heard.vrid) not in self._unknown_vrids:
                 self._unknown_vrids.add((interface, heard.vrid))
                 log.info("%s: %s advertises VRID %d", interface, heard.sender, heard.vrid)
-        self._arm()
+        self._settle()
 
     def _timer_fired(self) -> None:
         self._timer.clear()
@@ -171,11 +189,22 @@ class Speaker:
         now = time.monotonic_ns()
         for station in self._stations.values():
             station.expire(now)
-        self._arm()
+        self._settle()
         self._collect_garbage(now)
 
-    def _arm(self) -> None:
+    def _settle(self) -> None:
+        """What follows when machines were told something: sync groups agree, the timer is set."""
+        for name in sorted(self._unsettled):
+            self._settle_group(name)
+        self._unsettled.clear()
         self._timer.set(min(self._deadlines(), default=None))
+
+    def _settle_group(self, name: str) -> None:
+        members = {s.router.name: s for s in self._stations.values() if s.router.group == name}
+        group = self._groups.setdefault(name, Group())
+        while orders := group.settle({n: s.member() for n, s in members.items()}):
+            for member, event in orders:
+                members[member].tell(event)
 
     def _deadlines(self) -> list[int]:
         deadlines = (station.deadline for station in self._stations.values())
@@ -190,6 +219,10 @@ class Speaker:
             self._collected = now
 
     # What stations need of this process
+
+    def stirred(self, router: VirtualRouter) -> None:
+        if router.group is not None:
+            self._unsettled.add(router.group)
 
     def send(self, interface: str, payload: bytes, source: IPv4Address) -> None:
         self._wires.send(interface, payload, source)

@@ -11,6 +11,7 @@ from trimaran.daemon.holding import Holder
 from trimaran.daemon.messages import RouterStatus
 from trimaran.model.duration import SECOND
 from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Reading, Readings, Tracker, TrackerKind
 from trimaran.net.links import Change, Link
 from trimaran.vrrp import events, packet, tracking
 from trimaran.vrrp.actions import (
@@ -22,6 +23,7 @@ from trimaran.vrrp.actions import (
     StateChanged,
     Warn,
 )
+from trimaran.vrrp.group import Member
 from trimaran.vrrp.machine import Machine
 
 log = logging.getLogger("speaker")
@@ -29,6 +31,10 @@ log = logging.getLogger("speaker")
 
 class Surroundings(Protocol):
     """What a station needs of the process that it is in."""
+
+    def stirred(self, router: VirtualRouter) -> None:
+        """A machine was told something: its sync group may have to act."""
+        ...
 
     def send(self, interface: str, payload: bytes, source: IPv4Address) -> None:
         """Send an advertisement."""
@@ -54,7 +60,7 @@ class Station:
         self._machine = Machine(router)
         self._around = around
         self._interface_told: events.Event | None = None
-        self._down_told: frozenset[str] = frozenset()
+        self._readings_told: Readings = {}
         self._worst_lateness = 0
 
     @property
@@ -62,8 +68,13 @@ class Station:
         """When `expire` is wanted."""
         return self._machine.deadline()
 
+    def member(self) -> Member:
+        """What its sync group has to know."""
+        return self._machine.member()
+
     def tell(self, event: events.Event) -> None:
         """Hand the machine an event and carry out what it asks for. Its deadline may change."""
+        self._around.stirred(self.router)
         for action in self._machine.handle(event, time.monotonic_ns()):
             self._perform(action)
 
@@ -81,20 +92,21 @@ class Station:
             self.router = router
             self.tell(events.Reconfigured(router))
 
-    def tell_of_links(self, links: Mapping[str, Link], unserved: Mapping[str, str]) -> None:
-        """Tell of its interfaces what is new."""
+    def tell_of_surroundings(
+        self, links: Mapping[str, Link], unserved: Mapping[str, str], readings: Readings
+    ) -> None:
+        """Tell of its interface and its trackers what is new."""
         event = _state_of_interface(self.router, links, unserved)
-        down = frozenset(
-            entry.name
-            for entry in tracking.watched(self.router)
-            if (found := links.get(entry.name)) is None or not found.up
-        )
+        known = {
+            track.tracker: _read(track.tracker, links, readings)
+            for track in tracking.watched(self.router)
+        }
         if event != self._interface_told:
             self._interface_told = event
             self.tell(event)
-        if down != self._down_told:
-            self._down_told = down
-            self.tell(events.TrackedChanged(down))
+        if known != self._readings_told:
+            self._readings_told = known
+            self.tell(events.TrackersChanged(known))
 
     def tell_of_change(self, change: Change) -> None:
         """Tell of addresses that somebody took away, unless it let them go itself."""
@@ -152,6 +164,14 @@ class Station:
                 self.holder.put(action)
 
 
+def _read(tracker: Tracker, links: Mapping[str, Link], readings: Readings) -> Reading:
+    """What is known of a tracker: of interfaces here, of all others by the steward."""
+    if tracker.kind is not TrackerKind.INTERFACE:
+        return readings.get(tracker)
+    link = links.get(tracker.name)
+    return link is not None and link.up
+
+
 def _state_of_interface(
     router: VirtualRouter, links: Mapping[str, Link], unserved: Mapping[str, str]
 ) -> events.InterfaceUp | events.InterfaceDown:
@@ -162,7 +182,7 @@ def _state_of_interface(
     primary = link.primary(virtual) if link is not None else None
     if link is None:
         return events.InterfaceDown(f"interface {router.interface} does not exist")
-    if not link.up:
+    if not link.up and router.track_primary:
         return events.InterfaceDown(f"interface {router.interface} is down")
     if primary is None:
         besides = " besides virtual ones" if link.addresses else ""
