@@ -98,7 +98,7 @@ def test_too_much_traffic_says_where_and_what_would_help() -> None:
         "VIPs are spread: at most 100 % is asked for",
         "1 more host like lb1",
         "limits 1.5 times as high on every host",
-        "66.67 % of the demand",
+        "66.66 % of the demand",
         "to survive the loss of 0 hosts only",
     ]
 
