@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
+import msgspec
+
 from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus, TrackerReading
 from trimaran.daemon.status import ProcessStatus, Status, document, render_json
 from trimaran.model.config import Config
@@ -29,6 +31,7 @@ ROUTER = RouterStatus(
     interface="eth1",
     vrid=1,
     state="MASTER",
+    reason="priority 100, 192.168.1.102 has only 50",
     since=NOW - 200,
     priority=100,
     master=IPv4Address("192.168.1.101"),
@@ -113,6 +116,7 @@ def test_the_json_document() -> None:
                 "interface": "eth1",
                 "vrid": 1,
                 "state": "MASTER",
+                "reason": "priority 100, 192.168.1.102 has only 50",
                 "since": "2026-11-18T11:03:20Z",
                 "priority": 100,
                 "master": "192.168.1.101",
@@ -167,6 +171,7 @@ def test_the_json_document() -> None:
             {"name": "speaker", "pid": 4711, "restarts": 0, "since": "2026-11-14T23:46:40Z"},
             {"name": "checker", "pid": None, "restarts": 2, "since": None},
         ],
+        "maintenance": False,
         "trackers": [
             {
                 "kind": "script",
@@ -191,6 +196,14 @@ def test_the_json_document() -> None:
             },
         ],
     }
+
+
+def test_a_director_in_maintenance() -> None:
+    routers = (msgspec.structs.replace(ROUTER, state="FAULT", reason="maintenance"),)
+    text = render_text(document(replace(STATUS, routers=routers, maintenance=True), NOW))
+    lines = text.splitlines()
+    assert lines[0] == "Maintenance: this director takes no part in elections."
+    assert lines[4] == "  ip1: maintenance"
 
 
 def test_a_director_with_nothing_to_do() -> None:

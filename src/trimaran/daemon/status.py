@@ -37,16 +37,21 @@ class Status:
     plane: PlaneStatus
     processes: tuple[ProcessStatus, ...]
     quorate: Mapping[ServiceKey, bool] = field(default_factory=dict)
+    maintenance: bool = False
     trackers: tuple[TrackerReading, ...] = ()
 
 
 class RouterDocument(msgspec.Struct, frozen=True):
-    """A virtual router. `discarded`: adverts that were invalid, by reason."""
+    """A virtual router. `reason`: why it is in its state.
+
+    `discarded`: adverts that were invalid, by reason.
+    """
 
     name: str
     interface: str
     vrid: int
     state: str
+    reason: str
     since: datetime
     priority: int
     master: str | None
@@ -119,13 +124,14 @@ class ProcessDocument(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """Everything, at one moment."""
+    """Everything, at one moment. `maintenance`: an operator has taken this director out."""
 
     time: datetime
     virtual_routers: tuple[RouterDocument, ...]
     services: tuple[ServiceDocument, ...]
     dataplane: PlaneDocument
     processes: tuple[ProcessDocument, ...]
+    maintenance: bool = False
     trackers: tuple[TrackerDocument, ...] = ()
 
 
@@ -139,6 +145,7 @@ def document(status: Status, now: float) -> Document:
             status.plane.dataplane, status.plane.unserved | status.plane.interfaces
         ),
         processes=tuple(_process(process) for process in status.processes),
+        maintenance=status.maintenance,
         trackers=tuple(_trackers(status)),
     )
 
@@ -155,6 +162,7 @@ def _router(router: RouterStatus) -> RouterDocument:
         interface=router.interface,
         vrid=router.vrid,
         state=router.state,
+        reason=router.reason,
         since=_instant(router.since),
         priority=router.priority,
         master=None if router.master is None else str(router.master),
