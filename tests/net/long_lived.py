@@ -1,17 +1,18 @@
 """Runs inside a client: long-lived connections, each with a request now and then.
 
-    python3 long_lived.py ADDRESS CONNECTIONS SECONDS
+    python3 long_lived.py ADDRESS CONNECTIONS SECONDS [PATIENCE]
 
-Says `open` when all have been answered once, and at the end how many were lost: closed, reset,
-or without an answer for 10 s.
+Says `open` when all have been answered once, and at the end, which SIGTERM brings about early, how
+many were lost: closed, reset, or without an answer for 10 s (or PATIENCE). All ask once more then.
 """
 
 import asyncio
 import random
+import signal
 import sys
-import time
+from contextlib import suppress
 
-PATIENCE = 10
+PATIENCE = float((sys.argv[4:] or ["10"])[0])
 
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,14 +26,15 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
     await reader.readexactly(length)
 
 
-async def talk(address: str, until: float, opened: asyncio.Semaphore) -> bool:
+async def talk(address: str, over: asyncio.Event, opened: asyncio.Semaphore) -> bool:
     """Whether the connection lived to the end."""
     reader, writer = await asyncio.open_connection(address, 80)
     try:
         await ask(reader, writer)
         opened.release()
-        while time.monotonic() < until:
-            await asyncio.sleep(random.uniform(0.3, 3))
+        while not over.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), random.uniform(0.3, 3))
             await ask(reader, writer)
     except (OSError, EOFError, TimeoutError):
         return False
@@ -43,8 +45,11 @@ async def talk(address: str, until: float, opened: asyncio.Semaphore) -> bool:
 
 async def main(address: str, connections: int, seconds: float) -> None:
     opened = asyncio.Semaphore(0)
-    until = time.monotonic() + seconds
-    talks = [asyncio.create_task(talk(address, until, opened)) for _ in range(connections)]
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.call_later(seconds, over.set)
+    loop.add_signal_handler(signal.SIGTERM, over.set)
+    talks = [asyncio.create_task(talk(address, over, opened)) for _ in range(connections)]
     for _ in talks:
         await opened.acquire()
     print("open", flush=True)
