@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from trimaran.conf.bfd import bfd_sessions
 from trimaran.conf.checks import hand_down
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span
 from trimaran.conf.lines import BINARY, Lines, decoded
@@ -16,6 +17,7 @@ from trimaran.conf.schema import Setting
 from trimaran.conf.services import virtual_services
 from trimaran.conf.surroundings import NOTHING_AROUND, Surroundings
 from trimaran.conf.table import FILE
+from trimaran.conf.table.bfd import BFD_INSTANCE
 from trimaran.conf.table.globals import (
     ENABLE_SCRIPT_SECURITY,
     GLOBAL_DEFS,
@@ -106,6 +108,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
     routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, report)
     hand_down(file, global_defs, file.all(VIRTUAL_SERVER))
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
+    sessions = bfd_sessions(file.all(BFD_INSTANCE), report)
     synchronisation = _synchronisation(global_defs, routers, report)
     report_vain_weights(file.all(VRRP_INSTANCE), report)
     if report.errors:
@@ -125,6 +128,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
         scripts,
         synchronisation,
         file.get(NET_NAMESPACE),
+        sessions,
     )
 
 

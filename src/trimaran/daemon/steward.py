@@ -26,6 +26,7 @@ from trimaran.daemon.messages import (
     AddressesHeld,
     Change,
     Changed,
+    ConfigureBfd,
     ConfigureChecker,
     ConfigurePlane,
     ConfigureSpeaker,
@@ -35,6 +36,7 @@ from trimaran.daemon.messages import (
     PlaneStatus,
     RoutersStatus,
     ServersStatus,
+    SessionsStatus,
     Synchronised,
     Unserved,
 )
@@ -112,6 +114,7 @@ class Steward:
         self._last_words = RoutersStatus(())
         self._last_words_at = 0.0
         self._servers = ServersStatus(())
+        self._sessions = SessionsStatus(())
         self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
         self._exit_status = 0
@@ -124,7 +127,10 @@ class Steward:
         self._plane = self._supervise(
             "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else ()
         )
-        self._children = (self._speaker, self._checker, self._plane)
+        self._bfd = self._supervise("bfd", self._configure_bfd)
+        self._children = [self._speaker, self._checker, self._plane]
+        if config.bfd_sessions:
+            self._children.append(self._bfd)
 
     async def run(self) -> int:
         """Run until a signal says stop; returns the exit status."""
@@ -202,8 +208,9 @@ class Steward:
         if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
             await self._remove_held_addresses()
         ipvs = self._dataplane.kind is Kind.IPVS
-        _, cleaned = await asyncio.gather(
+        *_, cleaned = await asyncio.gather(
             self._checker.stop(_STOP_OTHERS_SECONDS),
+            self._bfd.stop(_STOP_OTHERS_SECONDS),
             self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS),
         )
         if not cleaned and ipvs:
@@ -235,6 +242,8 @@ class Steward:
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
+            case SessionsStatus():
+                self._learn_sessions(message)
             case Synchronised():
                 self._go_on()
             case PlaneStatus():
@@ -253,6 +262,23 @@ class Steward:
                 error,
             )
         self._plane.send(HoldAddresses(self._hold_number, held))
+
+    def _learn_sessions(self, latest: SessionsStatus) -> None:
+        """Pass on what sessions came up or went down. Of one that a new process knows nothing of
+        yet, what was known stays true."""
+        known = {session.name: session.up for session in self._sessions.sessions}
+        sessions = tuple(
+            msgspec.structs.replace(session, up=known.get(session.name))
+            if session.up is None
+            else session
+            for session in latest.sessions
+        )
+        self._sessions = SessionsStatus(sessions, latest.discarded)
+        if known != {session.name: session.up for session in sessions}:
+            self._tell_of_sessions()
+
+    def _tell_of_sessions(self) -> None:
+        self._checker.send(self._sessions)
 
     def _learn_fitness(self) -> None:
         """A checker that was started again knows nothing yet: what was known stays true."""
@@ -337,6 +363,13 @@ class Steward:
 
     def _configure_checker(self) -> None:
         self._checker.send(ConfigureChecker(self._config.virtual_services, self._config.scripts))
+        self._tell_of_sessions()
+
+    def _configure_bfd(self) -> None:
+        if self._config.bfd_sessions and self._bfd not in self._children:
+            self._children.append(self._bfd)
+            self._bfd.start()
+        self._bfd.send(ConfigureBfd(self._config.bfd_sessions))
 
     def _plane_ready(self) -> None:
         if not self._configured_servers():
@@ -394,6 +427,7 @@ class Steward:
             self._configure_plane()
             self._configure_speaker()
             self._configure_checker()
+            self._configure_bfd()
             log.info("reload: the new configuration is in force")
         systemd.notify("READY=1")
 
@@ -434,6 +468,7 @@ class Steward:
             config=self._config,
             routers=self._routers.routers,
             servers=self._servers.servers,
+            sessions=self._sessions.sessions,
             plane=self._plane_status,
             processes=tuple(
                 ProcessStatus(child.name, child.pid, child.since, child.restarts)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from trimaran.model.bfd import BfdSession
 from trimaran.model.router import VirtualRouter
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
@@ -24,3 +25,4 @@ class Config:
     scripts: ScriptPolicy = field(default=ScriptPolicy())
     synchronisation: Synchronisation | None = None
     net_namespace: str | None = None
+    bfd_sessions: tuple[BfdSession, ...] = ()

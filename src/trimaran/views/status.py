@@ -6,7 +6,13 @@ from ipaddress import ip_address
 
 import msgspec
 
-from trimaran.daemon.status import Document, RouterDocument, ServerDocument, ServiceDocument
+from trimaran.daemon.status import (
+    Document,
+    RouterDocument,
+    ServerDocument,
+    ServiceDocument,
+    SessionDocument,
+)
 from trimaran.model.service import endpoint
 from trimaran.views.table import table
 
@@ -23,6 +29,7 @@ def render_text(document: Document) -> str:
     sections = [
         _routers(document.virtual_routers, document.time),
         _services(document.services, document.time),
+        *([_sessions(document.bfd_sessions, document.time)] if document.bfd_sessions else ()),
         _machinery(document),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
@@ -97,6 +104,27 @@ def _server(server: ServerDocument, now: datetime) -> tuple[str, ...]:
         str(server.weight),
         server.reason,
     )
+
+
+def _sessions(sessions: Sequence[SessionDocument], now: datetime) -> list[str]:
+    rows = [("BFD SESSION", "STATE", "FOR", "NEIGHBOUR", "SENDS EVERY", "DETECTS IN", "WHY")]
+    rows += [
+        (
+            session.name,
+            session.state,
+            _span(now - session.since),
+            session.neighbour,
+            f"{session.transmit_interval_us / 1000:g} ms",
+            f"{session.detection_time_us / 1000:g} ms" if session.detection_time_us else "-",
+            session.reason,
+        )
+        for session in sessions
+    ]
+    lines = table(rows, right=(4, 5))
+    for session in sessions:
+        for reason, count in sorted(session.discarded.items()):
+            lines.append(f"  {session.name}: {_count(count, 'packet')} discarded: {reason}")
+    return lines
 
 
 def _machinery(document: Document) -> list[str]:
