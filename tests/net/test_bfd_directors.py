@@ -19,6 +19,17 @@ made.sendto(bytes.fromhex(sys.argv[1]), (sys.argv[2], 3784))
 """
 
 
+ROUTER = """
+vrrp_instance ip1 {
+  interface eth1
+  virtual_router_id 1
+  priority 100
+  virtual_ipaddress { 192.168.1.10/24 }
+  track_bfd { %s }
+}
+"""
+
+
 def send(host: LabHost, to: LabHost, payload: bytes, ttl: int = 255) -> None:
     host.output(["python3", "-c", SEND, payload.hex(), str(to.address), str(ttl)])
 
@@ -77,6 +88,22 @@ def test_a_reload_brings_the_first_session_and_takes_it_away(bare_lab: Lab) -> N
         lb1.reload_service()
         wait_until("no session", lambda: not said(lb1), 5)
         assert wait_for(lb2, "Down")["reason"] == "the neighbour says AdminDown (diagnostic 7)"
+
+
+def test_a_virtual_router_follows_a_session(bare_lab: Lab) -> None:
+    """A weight moves the priority; weight 0 is a FAULT, which the end of the session is, too."""
+    lb1, client = bare_lab.host("lb1"), bare_lab.host("lb2")
+    text = ROUTER + session(client) + SERVICE
+    with director(lb1, text % "peer weight -30"):
+        with director(client, session(lb1) + SERVICE):
+            wait_for(lb1, "Up")
+            wait_until("a full priority", lambda: router(lb1).get("priority") == 100, 5)
+        wait_until("a lower priority", lambda: router(lb1).get("priority") == 70, 5)
+        (lb1.directory / "trimaran.conf").write_text(text % "peer weight 0")
+        lb1.reload_service()
+        wait_for_state(lb1, "FAULT")
+        with director(client, session(lb1) + SERVICE):
+            wait_for_state(lb1, "MASTER", 15)
 
 
 def test_a_bfd_process_that_is_killed_costs_no_advertisement(lab: Lab) -> None:

@@ -10,6 +10,7 @@ from trimaran.model.bfd import BfdSession
 from trimaran.model.check import BfdCheck
 from trimaran.model.config import Config
 from trimaran.model.duration import MICROSECOND, MILLISECOND, SECOND
+from trimaran.model.tracking import Track, Tracker, TrackerKind
 
 PEER = BfdSession("peer", ip_address("10.0.0.2"))
 SERVICE = """
@@ -110,3 +111,24 @@ def test_a_check_names_a_session() -> None:
     assert "there is no bfd_instance 'other'" in refusal(sessions % "", "BFD_CHECK { name other }")
     assert "BFD_CHECK has no name" in refusal(sessions % "", "BFD_CHECK {\n}")
     assert "bfd_instance 'peer' is for VRRP only" in refusal(sessions % "vrrp", check)
+
+
+def test_a_virtual_router_tracks_a_session() -> None:
+    text = (
+        "bfd_instance peer {\nneighbor_ip 10.0.0.2\nweight -30 reverse\n%s\n}\n"
+        "vrrp_instance one {\ninterface eth0\nvirtual_router_id 1\n"
+        "virtual_ipaddress {\n10.0.0.1/24\n}\ntrack_bfd {\n%s\n}\n}\n"
+    )
+    bfd = Tracker(TrackerKind.BFD, "peer")
+    for entry, expected in (
+        ("peer", Track(bfd, -30, True)),
+        ("peer weight 20 noreverse", Track(bfd, 20, False)),
+        ("peer weight 0 noreverse", Track(bfd, 0, False)),
+    ):
+        result = load((text % ("", entry)).encode(), "f")
+        assert result.config is not None, [str(d) for d in result.diagnostics]
+        (router,) = result.config.virtual_routers
+        assert router.tracked == (expected,)
+        assert result.config.trackers == (), "the checker has nothing to do with it"
+    assert "there is no bfd_instance 'other' for VRRP" in refusal(text % ("", "other"))
+    assert "there is no bfd_instance 'peer' for VRRP" in refusal(text % ("checker", "peer"))

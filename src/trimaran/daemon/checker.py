@@ -29,12 +29,15 @@ from trimaran.daemon.attempts.failure import Failed
 from trimaran.daemon.attempts.sockets import open_socket
 from trimaran.daemon.messages import (
     ConfigureChecker,
+    ConfigureTrackers,
     ServersStatus,
     ServerStatus,
     SessionsStatus,
     ToChild,
+    TrackerReadings,
 )
-from trimaran.daemon.tasks import spawn
+from trimaran.daemon.tasks import cancel, spawn
+from trimaran.daemon.trackers import Trackers
 from trimaran.health import bfd, tcp
 from trimaran.health.roster import Roster, Standing
 from trimaran.health.schedule import Schedule
@@ -83,12 +86,13 @@ class Checker:
 
     def __init__(
         self,
-        report: Callable[[ServersStatus], None],
+        report: Callable[[ServersStatus | TrackerReadings], None],
         *,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.attempts = 0
         self._report_to = report
+        self._trackers = Trackers(report)
         self._chance = chance
         self._phase = chance()
         self._loop = asyncio.get_running_loop()
@@ -97,6 +101,8 @@ class Checker:
         self._probes: dict[Probed, _Probe] = {}
         self._sessions = SessionsStatus(())
         self._open: dict[int, _Probe] = {}
+        # Attempts that are no longer wanted, but have not put away what they hold.
+        self._ending: set[asyncio.Task[None]] = set()
         self._answers = select.epoll()
         self._loop.add_reader(self._answers.fileno(), self._take_answers)
         self._alarms: list[tuple[int, int, _Probe]] = []
@@ -119,9 +125,11 @@ class Checker:
             case SessionsStatus():
                 self._sessions = message
                 self._heed_sessions()
+            case ConfigureTrackers(trackers, policy):
+                self._trackers.configure(trackers, policy)
 
     async def stop(self, *, orphaned: bool) -> None:
-        self.close()
+        await self.close()
 
     def configure(
         self, services: tuple[VirtualService, ...], policy: ScriptPolicy = _PLAIN
@@ -153,8 +161,8 @@ class Checker:
                 self._log(self._roster.decide(check, verdict, time.time_ns()))
                 self._report_soon()
 
-    def close(self) -> None:
-        """Stop all checks and report nothing more."""
+    async def close(self) -> None:
+        """Stop all checks, wait until nothing of them is left, and report nothing more."""
         for probe in self._probes.values():
             self._stop(probe)
         self._probes.clear()
@@ -164,6 +172,8 @@ class Checker:
                 timer.cancel()
         self._loop.remove_reader(self._answers.fileno())
         self._answers.close()
+        await cancel(tuple(self._ending))
+        await self._trackers.close()
 
     # Alarms: each probe has at most one, for its next start or for its attempt's time limit.
 
@@ -294,6 +304,8 @@ class Checker:
         if probe.task is not None:
             task, probe.task = probe.task, None
             if task is not asyncio.current_task():
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
                 task.cancel()
 
     def _stop(self, probe: _Probe) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.ip import IPAddress
+from trimaran.model.tracking import Tracker, TrackerKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,8 @@ class BfdSession:
     passive: bool = False
     ttl: int = 255
     least_ttl: int = 255
+
+    @property
+    def tracker(self) -> Tracker:
+        """Its identity for those who track it."""
+        return Tracker(TrackerKind.BFD, self.name)

@@ -4,6 +4,7 @@ from trimaran.conf.schema import Block, Keyword
 from trimaran.conf.table.check_words import CHECK_ALPHA
 from trimaran.conf.values import Address, Flag, Integer, Text
 from trimaran.conf.values_bfd import Milliseconds
+from trimaran.conf.values_tracking import Weight, WeightAs
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.ip import IPAddress
 
@@ -52,6 +53,12 @@ MAX_HOPS = Keyword(
     "may have; -1 and 255: any.",
     default=0,
 )
+WEIGHT = Keyword(
+    "weight",
+    Weight(253),
+    "Default of the weight where it is tracked. With `reverse`, what is added is taken away.",
+    default=WeightAs(0),
+)
 VRRP = Keyword("vrrp", Flag(), "Only virtual routers may use it. Default: all may.", default=False)
 CHECKER = Keyword("checker", Flag(), "Only checks may use it. Default: all may.", default=False)
 BFD_INSTANCE = Keyword(
@@ -64,7 +71,7 @@ BFD_INSTANCE = Keyword(
         "bfd_instance",
         (
             *(NEIGHBOR_IP, SOURCE_IP, MIN_RX, MIN_TX, IDLE_TX, MULTIPLIER, PASSIVE),
-            *(TTL, MAX_HOPS, VRRP, CHECKER),
+            *(TTL, MAX_HOPS, WEIGHT, VRRP, CHECKER),
         ),
     ),
 )
