@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
+import msgspec
+
 from trimaran.daemon.messages import (
     PlaneStatus,
     RouterStatus,
@@ -35,6 +37,7 @@ ROUTER = RouterStatus(
     interface="eth1",
     vrid=1,
     state="MASTER",
+    reason="priority 100, 192.168.1.102 has only 50",
     since=NOW - 200,
     priority=100,
     master=IPv4Address("192.168.1.101"),
@@ -138,6 +141,7 @@ def test_the_json_document() -> None:
                 "interface": "eth1",
                 "vrid": 1,
                 "state": "MASTER",
+                "reason": "priority 100, 192.168.1.102 has only 50",
                 "since": "2026-11-18T11:03:20Z",
                 "priority": 100,
                 "master": "192.168.1.101",
@@ -207,6 +211,7 @@ def test_the_json_document() -> None:
                 "discarded": {"ttl": 2},
             }
         ],
+        "maintenance": False,
         "trackers": [
             {
                 "kind": "script",
@@ -231,6 +236,14 @@ def test_the_json_document() -> None:
             },
         ],
     }
+
+
+def test_a_director_in_maintenance() -> None:
+    routers = (msgspec.structs.replace(ROUTER, state="FAULT", reason="maintenance"),)
+    text = render_text(document(replace(STATUS, routers=routers, maintenance=True), NOW))
+    lines = text.splitlines()
+    assert lines[0] == "Maintenance: this director takes no part in elections."
+    assert lines[4] == "  ip1: maintenance"
 
 
 def test_a_director_with_nothing_to_do() -> None:

@@ -32,11 +32,18 @@ class ConfigureSpeaker(Message, frozen=True):
     """The whole set of virtual routers to run.
 
     `resumed`: interface and VRID of those that were master when the speaker before this one
-    died, so short a time ago that no backup can have noticed.
+    died, so short a time ago that no backup can have noticed. `maintenance`: none shall take part.
     """
 
     routers: tuple[VirtualRouter, ...]
     resumed: tuple[tuple[str, int], ...] = ()
+    maintenance: bool = False
+
+
+class FailOver(Message, frozen=True):
+    """The virtual router of this name shall hand over; `HandedOver` answers, if it is master."""
+
+    name: str
 
 
 class ConfigureChecker(Message, frozen=True):
@@ -99,7 +106,10 @@ class Change(Message, frozen=True):
 
 
 class Stop(Message, frozen=True):
-    """Leave the kernel as if this process had never run, then exit with status 0."""
+    """Leave the kernel as if this process had never run, then exit with status 0.
+
+    `Stopping` answers at once.
+    """
 
 
 # From the children
@@ -111,6 +121,10 @@ class Ready(Message, frozen=True):
 
 class Alive(Message, frozen=True):
     """A sign of life, once a second, from the child's own event loop."""
+
+
+class Stopping(Message, frozen=True):
+    """The process has heard that it shall stop, and is about it."""
 
 
 class Log(Message, frozen=True):
@@ -127,6 +141,7 @@ class RouterStatus(Message, frozen=True):
     interface: str
     vrid: int
     state: str
+    reason: str
     since: float
     priority: int
     master: IPv4Address | None
@@ -137,6 +152,13 @@ class RouterStatus(Message, frozen=True):
     discarded: dict[str, int]
     worst_lateness: int
     """Nanoseconds by which the latest advert ever was late."""
+
+
+class HandedOver(Message, frozen=True):
+    """A hand-over is over: this one is master now; None: nobody took over."""
+
+    name: str
+    successor: IPv4Address | None
 
 
 class RoutersStatus(Message, frozen=True):
@@ -249,6 +271,7 @@ class Changed(Message, frozen=True):
 
 ToChild = (
     ConfigureSpeaker
+    | FailOver
     | ConfigureChecker
     | ConfigureBfd
     | ConfigurePlane
@@ -264,9 +287,11 @@ ToChild = (
 FromChild = (
     Ready
     | Alive
+    | Stopping
     | Log
     | RoutersStatus
     | SessionsStatus
+    | HandedOver
     | HoldRequest
     | AddressesHeld
     | Changed

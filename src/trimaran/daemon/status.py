@@ -44,16 +44,21 @@ class Status:
     processes: tuple[ProcessStatus, ...]
     quorate: Mapping[ServiceKey, bool] = field(default_factory=dict)
     sessions: tuple[SessionStatus, ...] = ()
+    maintenance: bool = False
     trackers: tuple[TrackerReading, ...] = ()
 
 
 class RouterDocument(msgspec.Struct, frozen=True):
-    """A virtual router. `discarded`: adverts that were invalid, by reason."""
+    """A virtual router. `reason`: why it is in its state.
+
+    `discarded`: adverts that were invalid, by reason.
+    """
 
     name: str
     interface: str
     vrid: int
     state: str
+    reason: str
     since: datetime
     priority: int
     master: str | None
@@ -145,7 +150,7 @@ class ProcessDocument(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """Everything, at one moment."""
+    """Everything, at one moment. `maintenance`: an operator has taken this director out."""
 
     time: datetime
     virtual_routers: tuple[RouterDocument, ...]
@@ -153,6 +158,7 @@ class Document(msgspec.Struct, frozen=True):
     dataplane: PlaneDocument
     processes: tuple[ProcessDocument, ...]
     bfd_sessions: tuple[SessionDocument, ...] = ()
+    maintenance: bool = False
     trackers: tuple[TrackerDocument, ...] = ()
 
 
@@ -167,6 +173,7 @@ def document(status: Status, now: float) -> Document:
         ),
         processes=tuple(_process(process) for process in status.processes),
         bfd_sessions=tuple(_session(session) for session in status.sessions),
+        maintenance=status.maintenance,
         trackers=tuple(_trackers(status)),
     )
 
@@ -183,6 +190,7 @@ def _router(router: RouterStatus) -> RouterDocument:
         interface=router.interface,
         vrid=router.vrid,
         state=router.state,
+        reason=router.reason,
         since=_instant(router.since),
         priority=router.priority,
         master=None if router.master is None else str(router.master),

@@ -28,7 +28,8 @@ def from_json(text: bytes) -> Document:
 
 def render_text(document: Document) -> str:
     """Tables of virtual routers, services with their servers, dataplane and processes."""
-    sections = [
+    sections = [["Maintenance: this director takes no part in elections."]] * document.maintenance
+    sections += [
         _routers(document.virtual_routers, document.time),
         *([_trackers(document)] if document.trackers else []),
         _services(document.services, document.time),
@@ -66,6 +67,8 @@ def _routers(routers: Sequence[RouterDocument], now: datetime) -> list[str]:
     ]
     lines = table([titles, *rows], right=(4, 5))
     for router in routers:
+        if router.state == "FAULT":
+            lines.append(f"  {router.name}: {router.reason}")
         for reason, count in sorted(router.discarded.items()):
             lines.append(f"  {router.name}: {_count(count, 'advert')} discarded: {reason}")
     return lines
