@@ -2,19 +2,18 @@
 
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from trimaran.daemon.pace import SLOWNESS
 from trimaran.lab import lab as labs
 from trimaran.lab.host import LabHost, wait_until
 from trimaran.lab.lab import Lab
 from trimaran.lab.listings import connection_lines
+from trimaran.lab.long_lived import PATIENCE, Roll
 
-CLIENT = Path(__file__).parents[1] / "net" / "long_lived.py"
 CONNECTIONS = 12
 SYNC = "global_defs {\n  lvs_sync_daemon eth1 ip1 id 7\n}\n"
 
@@ -48,19 +47,21 @@ def established(director: LabHost) -> dict[str, str]:
 def test_connections_go_on_through_a_director_of_the_other_kind(lab: Lab) -> None:
     lb1, lb2 = lab.directors
     client, vip = lab.host("client"), lb1.config.virtual_services[0].key.address
-    patience = f"{15 * SLOWNESS:g}"
-    talk = client.start(
-        [sys.executable, str(CLIENT), str(vip), str(CONNECTIONS), "3600", patience],
-        Path("talk.log"),
-    )
-    log = client.directory / "talk.log"
-    wait_until("all are open", lambda: "open" in log.read_text(), 8)
+    command = [sys.executable, "-m", "trimaran.lab.long_lived", str(vip), str(CONNECTIONS), "0", ""]
+    talk = client.start(command, Path("long-lived.log"))
+
+    def rolls() -> list[Roll]:
+        lines = (client.directory / "long-lived.log").read_text().splitlines()
+        return [msgspec.json.decode(line, type=Roll) for line in lines]
+
+    wait_until("all are open", rolls, 8)
     wait_until("lb1 has them", lambda: len(established(lb1)) == CONNECTIONS, 8)
     wait_until("lb2 knows them", lambda: established(lb2) == established(lb1), 8)
     assert len(set(established(lb2).values())) == 2, "on both servers"
     lb1.kill()
     wait_until("lb2 is master", lambda: lb2.holds(vip), 8)
-    time.sleep(3)
+    talk.send_signal(signal.SIGUSR1)
+    wait_until("all were asked", lambda: len(rolls()) == 2, 2 * PATIENCE)
     talk.send_signal(signal.SIGTERM)
     talk.wait()
-    assert log.read_text().split("\n")[1:2] == ["lost 0"]
+    assert [(roll.opened, roll.lost) for roll in rolls()] == [(CONNECTIONS, 0)] * 3

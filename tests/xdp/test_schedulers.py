@@ -162,7 +162,7 @@ def test_a_connection_that_begins_anew_still_counts_while_its_server_is_chosen(
     for flags in (ACK, RST):
         director.send(tcp(flags, port=3990))
     assert syn(director, 3990) == 101
-    assert [director.counts(last) for last in (101, 102, 103)] == [(0, 1), (0, 1), (0, 0)]
+    assert [director.counts(last) for last in (101, 102, 103)] == [(1, 0), (1, 0), (0, 0)]
 
 
 def test_a_threshold_is_reached_and_left(director: Director) -> None:
