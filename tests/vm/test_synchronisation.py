@@ -12,7 +12,7 @@ from trimaran.lab import lab as labs
 from trimaran.lab.host import LabHost, wait_until
 from trimaran.lab.lab import Lab
 from trimaran.lab.listings import connection_lines
-from trimaran.lab.long_lived import PATIENCE, Roll
+from trimaran.lab.long_lived import Roll
 
 CONNECTIONS = 12
 SYNC = "global_defs {\n  lvs_sync_daemon eth1 ip1 id 7\n}\n"
@@ -61,7 +61,7 @@ def test_connections_go_on_through_a_director_of_the_other_kind(lab: Lab) -> Non
     lb1.kill()
     wait_until("lb2 is master", lambda: lb2.holds(vip), 8)
     talk.send_signal(signal.SIGUSR1)
-    wait_until("all were asked", lambda: len(rolls()) == 2, 2 * PATIENCE)
+    wait_until("all were asked", lambda: len(rolls()) == 2, 40)
     talk.send_signal(signal.SIGTERM)
     talk.wait()
     assert [(roll.opened, roll.lost) for roll in rolls()] == [(CONNECTIONS, 0)] * 3
