@@ -14,6 +14,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.bfd import BfdSession
 from trimaran.model.ip import IPAddress
 from trimaran.model.router import VirtualRouter
+from trimaran.model.routing import NO_ROUTING, Routing
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 from trimaran.model.sync import Synchronisation
@@ -34,11 +35,13 @@ class ConfigureSpeaker(Message, frozen=True):
 
     `resumed`: interface and VRID of those that were master when the speaker before this one
     died, so short a time ago that no backup can have noticed. `maintenance`: none shall take part.
+    `routing`: routes and rules besides those of virtual routers.
     """
 
     routers: tuple[VirtualRouter, ...]
     resumed: tuple[tuple[str, int], ...] = ()
     maintenance: bool = False
+    routing: Routing = NO_ROUTING
 
 
 class FailOver(Message, frozen=True):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
 from trimaran.model.notification import NOBODY, Notify
+from trimaran.model.routing import NO_ROUTING, Routing
 from trimaran.model.tracking import Track
 
 
@@ -44,4 +45,5 @@ class VirtualRouter:
     group: str | None = None
     """The sync group that it belongs to."""
     notify: Notify = NOBODY
+    routing: Routing = NO_ROUTING
     gratuitous_arp: GratuitousArp = GratuitousArp()
