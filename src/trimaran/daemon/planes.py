@@ -1,7 +1,7 @@
 """What the planes of all dataplanes have in common."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from pyroute2 import AsyncIPRoute
@@ -13,10 +13,23 @@ from trimaran.net.errors import NetError
 log = logging.getLogger("plane")
 
 
+_MOST_LINES = 100
+
+
 def say(lines: Iterable[str]) -> None:
-    """Log what a dataplane did, and as warnings what it could not."""
-    for line in lines:
-        log.log(logging.WARNING if "left out" in line else logging.INFO, "%s", line)
+    """Log what a dataplane did, and as warnings what it could not; of thousands only a few."""
+    said = list(lines)
+    problems = [line for line in said if "left out" in line]
+    for line in few([line for line in said if "left out" not in line]):
+        log.info("%s", line)
+    for line in few(problems):
+        log.warning("%s", line)
+
+
+def few(lines: Sequence[str]) -> tuple[str, ...]:
+    """The first of many lines, and how many more there are."""
+    more = len(lines) - _MOST_LINES
+    return (*lines[:_MOST_LINES], f"... and {more} more") if more > 0 else tuple(lines)
 
 
 async def let_go(netlink: AsyncIPRoute, announced: Iterable[VirtualAddress]) -> None:

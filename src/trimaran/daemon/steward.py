@@ -5,7 +5,6 @@ packet would have to wait for.
 """
 
 import asyncio
-import errno
 import logging
 import signal
 import time
@@ -16,14 +15,16 @@ import msgspec
 from pyroute2 import AsyncIPRoute
 
 from trimaran.conf import Result, Severity
-from trimaran.daemon import changes, control, leftovers, orphans, systemd
+from trimaran.daemon import changes, control, leftovers, orphans, reloading, systemd
+from trimaran.daemon.applying import Applying
+from trimaran.daemon.changing import Changing
 from trimaran.daemon.choice import Choice, Kind
 from trimaran.daemon.desired import client_interfaces
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
     AddressesHeld,
-    Change,
+    Applied,
     Changed,
     ConfigureChecker,
     ConfigurePlane,
@@ -37,12 +38,15 @@ from trimaran.daemon.messages import (
     Synchronised,
     Unserved,
 )
+from trimaran.daemon.pace import SLOWNESS
+from trimaran.daemon.reloading import Reloaded, Reloads, Verdict, beside
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.scripts import Scripts
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
+from trimaran.model import difference
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
@@ -50,14 +54,14 @@ from trimaran.vrrp.actions import State
 
 log = logging.getLogger("steward")
 
-Reload = Callable[[], Result]
+Read = Callable[[], Result]
 """Reads the file again."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _PATIENCE_SECONDS = 5.0
-_PLANE_SECONDS = 3.0
 _SYNCHRONISING_SECONDS = 10.0
+_APPLYING_SECONDS = 60.0
 _STOP_SPEAKER_SECONDS = 0.45
 _STOP_OTHERS_SECONDS = 0.35
 _LAST_SCRIPTS_SECONDS = 1.0
@@ -79,19 +83,19 @@ class Steward:
     def __init__(
         self,
         config: Config,
-        reload: Reload,
+        read: Read,
         run_directory: RunDirectory,
         dataplane: Choice,
         foreign_changes: ForeignChanges,
     ) -> None:
         self._config = config
         self._dataplane = dataplane
-        self._reload = reload
+        self._read = read
+        self._reloads = Reloads(self._reload)
+        self._applying = Applying()
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
-        self._change_number = 0
-        self._changes: dict[int, asyncio.Future[changes.Outcome]] = {}
         self._knowledge = Knowledge()
         self._scripts = Scripts()
         self._routers = RoutersStatus(())
@@ -112,6 +116,7 @@ class Steward:
         self._plane = self._supervise(
             "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else ()
         )
+        self._changing = Changing(self._plane.send)
         self._children = (self._speaker, self._checker, self._plane)
 
     async def run(self) -> int:
@@ -120,7 +125,7 @@ class Steward:
         loop.set_exception_handler(self._defect)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_configuration)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.ask)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         async with AsyncIPRoute() as self._netlink:
             log.info("dataplane: %s: %s", self._dataplane.kind, self._dataplane.reason)
@@ -221,9 +226,10 @@ class Steward:
             case RoutersStatus():
                 self._routers = message
                 self._routers_heard = time.monotonic()
-            case Changed(number, outcome):
-                if number in self._changes:
-                    self._changes[number].set_result(outcome)
+            case Applied():
+                self._applying.take(message)
+            case Changed():
+                self._changing.take(message)
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
@@ -312,37 +318,57 @@ class Steward:
         interfaces = client_interfaces(self._config)
         self._plane.send(
             ConfigurePlane(
-                services, interfaces, self._config.timeouts, self._config.synchronisation
+                services,
+                interfaces,
+                self._config.timeouts,
+                self._config.synchronisation,
+                self._applying.ask(),
             )
         )
         self._plane.send(HoldAddresses(self._hold_number, self._held))
 
     # Reload, stop, status
 
-    def _reload_configuration(self) -> None:
+    async def _reload(self) -> Reloaded:
+        """Read the file again and take what it says, or say why not."""
+        start = time.monotonic()
         systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        result = self._reload()
+        try:
+            result = await beside(self._read)
+            outcome = await self._take(result)
+        finally:
+            systemd.notify("READY=1")
+        if outcome.verdict is Verdict.REFUSED:
+            log.error("reload refused: %s", outcome.reason or outcome.verdict)
+        else:
+            log.info("reload: %s", outcome.verdict)
+        return msgspec.structs.replace(
+            outcome, diagnostics=result.diagnostics, seconds=time.monotonic() - start
+        )
+
+    async def _take(self, result: Result) -> Reloaded:
         for diagnostic in result.diagnostics:
             log.log(
                 logging.ERROR if diagnostic.severity is Severity.ERROR else logging.WARNING,
                 "%s",
                 diagnostic,
             )
-        config = result.config
+        before, config = self._config, result.config
         if config is None:
-            log.error("reload refused: the running configuration stays as it was")
-        elif config == self._config:
-            log.info("reload: nothing has changed")
-        elif config.net_namespace != self._config.net_namespace:
-            log.error("reload refused: net_namespace cannot change while the daemon runs")
-        else:
-            self._config = config
-            self._knowledge.forget_others(config)
-            self._configure_plane()
-            self._configure_speaker()
-            self._configure_checker()
-            log.info("reload: the new configuration is in force")
-        systemd.notify("READY=1")
+            return Reloaded(Verdict.REFUSED)
+        if config == before:
+            return Reloaded(Verdict.UNCHANGED)
+        if config.net_namespace != before.net_namespace:
+            why = "net_namespace cannot change while the daemon runs"
+            return Reloaded(Verdict.REFUSED, reason=why)
+        self._config = config
+        self._knowledge.forget_others(config)
+        self._configure_plane()
+        self._configure_speaker()
+        self._configure_checker()
+        left_out = await self._applying.wait(_APPLYING_SECONDS * SLOWNESS) if self._settled else ()
+        changed = tuple(difference.changes(before, config))
+        return Reloaded(Verdict.IN_FORCE, changes=changed, left_out=left_out)
 
     async def _feed_watchdog(self) -> None:
         interval = systemd.watchdog_interval()
@@ -354,27 +380,12 @@ class Steward:
         match request.get("command"):
             case "status":
                 return render_json(self._status())
+            case reloading.COMMAND:
+                return encode(await asyncio.shield(self._reloads.ask()))
             case changes.COMMAND:
-                return encode(await self._change(request))
+                return encode(await self._changing.ask(request))
             case _:
                 return b'{"error": "unknown command"}'
-
-    async def _change(self, request: dict[str, Any]) -> changes.Outcome:
-        """Have the plane change the dataplane, as ipvsadm asks for."""
-        try:
-            wanted = msgspec.convert(request, changes.Wanted)
-        except msgspec.ValidationError as error:
-            return changes.Outcome(errno.EINVAL, str(error))
-        self._change_number += 1
-        number = self._change_number
-        answer = self._changes[number] = asyncio.get_running_loop().create_future()
-        try:
-            self._plane.send(Change(number, wanted))
-            return await asyncio.wait_for(answer, _PLANE_SECONDS)
-        except TimeoutError:
-            return changes.Outcome(errno.EOPNOTSUPP, "the daemon's plane does not answer")
-        finally:
-            del self._changes[number]
 
     def _status(self) -> Status:
         return Status(
