@@ -92,7 +92,7 @@ def measure(services: int, rounds: int) -> str:
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("services", type=int, nargs="*", default=[1000, 2000, 5000])
+    parser.add_argument("services", type=int, nargs="*", default=[1000, 5000])
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     for services in arguments.services:

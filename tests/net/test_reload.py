@@ -79,15 +79,16 @@ def test_what_the_dataplane_has_no_room_for_is_said_and_a_large_file_delays_nobo
     lb1.start_service()
     wait_for_state(lb1, "MASTER", 10)
     before = router(lb1)
-    (lb1.directory / "trimaran.conf").write_text(config + services(20_000))
-    reloading = subprocess.Popen(
-        lb1.command(["trimaran", "reload"]), stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
-    )
-    answers = 0
-    while reloading.poll() is None:
-        assert router(lb1)["state"] == "MASTER"  # the steward answers meanwhile
-        answers += 1
-    said, _ = reloading.communicate(timeout=60)
+    (lb1.directory / "trimaran.conf").write_text(config + services(12_000))
+    with (lb1.directory / "said").open("w+") as output:
+        command = lb1.command(["trimaran", "reload"])
+        with subprocess.Popen(command, stdout=output, env=ENVIRONMENT) as reloading:
+            answers = 0
+            while reloading.poll() is None:
+                assert router(lb1)["state"] == "MASTER"  # the steward answers meanwhile
+                answers += 1
+        output.seek(0)
+        said = output.read()
     assert answers > 1
     assert reloading.returncode == 1
     assert "10.0.0.1:80 added" in said

@@ -35,6 +35,7 @@ class Segment:
         self._random = random.Random(seed)
         self._in_flight: list[tuple[int, int, int, bytes]] = []
         self._sent = 0
+        self._last_arrival: dict[tuple[int, int], int] = {}
 
     @staticmethod
     def address(host: int) -> IPv4Address:
@@ -45,8 +46,8 @@ class Segment:
         if host not in self.machines:
             self.machines[host] = Machine(self.routers[host])
             if host not in self.unplugged:
-                self._tell(host, InterfaceUp(self.address(host)))
-            self._tell(host, Started())
+                self.tell(host, InterfaceUp(self.address(host)))
+            self.tell(host, Started())
 
     def start_all(self) -> None:
         for host in range(len(self.routers)):
@@ -58,20 +59,24 @@ class Segment:
         self._note_masters()
 
     def stop(self, host: int) -> None:
-        """Shut a host's director down in order."""
+        """Shut a host's director down at once, in order."""
         if host in self.machines:
-            self._tell(host, Shutdown())
-            self.kill(host)
+            self.tell(host, Shutdown())
+
+    def leave(self, host: int) -> None:
+        """Shut a host's director down as an operator does: it hands over first."""
+        if host in self.machines:
+            self.tell(host, Shutdown(hand_over=True))
 
     def unplug(self, host: int) -> None:
         self.unplugged.add(host)
         if host in self.machines:
-            self._tell(host, InterfaceDown("no carrier"))
+            self.tell(host, InterfaceDown("no carrier"))
 
     def plug(self, host: int) -> None:
         self.unplugged.discard(host)
         if host in self.machines:
-            self._tell(host, InterfaceUp(self.address(host)))
+            self.tell(host, InterfaceUp(self.address(host)))
 
     def run(self, duration: int) -> None:
         """Let this much time pass."""
@@ -91,17 +96,25 @@ class Segment:
                 _, _, receiver, datagram = heapq.heappop(self._in_flight)
                 self._deliver(receiver, datagram)
             else:
-                self._tell(host, TimerExpired())
+                self.tell(host, TimerExpired())
         self.now = end
+
+    def next_event(self) -> int | None:
+        """When something happens next, if nothing is done to the segment."""
+        arrivals = [flying[0] for flying in self._in_flight[:1]]
+        deadlines = (machine.deadline() for machine in self.machines.values())
+        return min([*arrivals, *(at for at in deadlines if at is not None)], default=None)
 
     def masters(self) -> frozenset[int]:
         return self.history[-1][1]
 
-    def _tell(self, host: int, event: Event) -> None:
+    def tell(self, host: int, event: Event) -> None:
         for action in self.machines[host].handle(event, self.now):
             if isinstance(action, SendAdvertisement) and host not in self.unplugged:
                 self._multicast(host, encode(action.advertisement, action.source))
         self._note_masters()
+        if self.machines[host].view().state is State.STOP:
+            del self.machines[host]
 
     def _multicast(self, sender: int, payload: bytes) -> None:
         length = 20 + len(payload)
@@ -110,7 +123,12 @@ class Segment:
         for host in range(len(self.routers)):
             reached = (host in self.island) == (sender in self.island)
             if host != sender and reached and self._random.random() >= self.loss:
-                arrival = self.now + self._random.randint(*LATENCY)
+                # What one host sends, Ethernet keeps in order.
+                arrival = max(
+                    self.now + self._random.randint(*LATENCY),
+                    self._last_arrival.get((sender, host), 0),
+                )
+                self._last_arrival[sender, host] = arrival
                 self._sent += 1
                 heapq.heappush(self._in_flight, (arrival, self._sent, host, datagram))
 
@@ -118,7 +136,7 @@ class Segment:
         if host in self.machines and host not in self.unplugged:
             received = decode(datagram)
             assert isinstance(received, Received)
-            self._tell(host, received)
+            self.tell(host, received)
 
     def _note_masters(self) -> None:
         masters = frozenset(

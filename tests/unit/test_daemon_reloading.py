@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimaran.conf import Diagnostic, Severity, Span
+from trimaran.conf import Diagnostic, Result, Severity, Span
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
@@ -55,29 +56,46 @@ WEB = IPv4Address("192.168.1.201")
 
 
 def test_those_asked_for_while_one_runs_are_one_and_come_next() -> None:
-    begun: list[int] = []
+    begun: list[Config] = []
     gate = asyncio.Event()
     together = 0
 
-    async def reload() -> Reloaded:
+    async def take(config: Config) -> Reloaded:
         nonlocal together
         together += 1
         assert together == 1
-        begun.append(len(begun))
+        begun.append(config)
         await gate.wait()
         together -= 1
-        return Reloaded(Verdict.UNCHANGED, reason=str(begun[-1]))
+        return Reloaded(Verdict.UNCHANGED, reason=str(len(begun)))
 
     async def story() -> list[str]:
-        reloads = Reloads(reload)
+        reloads = Reloads(lambda: Result(Config(), ()), take)
         first = reloads.ask()
-        await asyncio.sleep(0)
+        while not begun:
+            await asyncio.sleep(0.001)
         waiting = [reloads.ask() for _ in range(1000)]
         gate.set()
         return [(await one).reason for one in (first, *waiting)]
 
-    assert asyncio.run(story()) == ["0"] + ["1"] * 1000
-    assert begun == [0, 1]
+    assert asyncio.run(story()) == ["1"] + ["2"] * 1000
+
+
+def test_a_file_with_errors_is_refused_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    async def take(_: Config) -> Reloaded:
+        raise AssertionError("it must not be taken")
+
+    error = Diagnostic(Severity.ERROR, Span("a.conf", 3), "odd")
+
+    async def story() -> Reloaded:
+        return await Reloads(lambda: Result(None, (error,)), take).ask()
+
+    outcome = asyncio.run(story())
+    assert (outcome.verdict, outcome.diagnostics) == (Verdict.REFUSED, (error,))
+    assert caplog.messages == [
+        "a.conf:3:1: error: odd",
+        "reload refused: the running configuration stays as it was",
+    ]
 
 
 def test_the_loop_goes_on_while_a_thread_reads() -> None:

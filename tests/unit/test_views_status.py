@@ -4,9 +4,18 @@ import json
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
-from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus
+import msgspec
+
+from trimaran.daemon.messages import (
+    PlaneStatus,
+    RouterStatus,
+    ServerStatus,
+    SessionStatus,
+    TrackerReading,
+)
 from trimaran.daemon.status import ProcessStatus, Status, document, render_json
 from trimaran.model.config import Config
+from trimaran.model.script import Script
 from trimaran.model.service import (
     Forwarding,
     Protocol,
@@ -16,6 +25,7 @@ from trimaran.model.service import (
     SorryServer,
     VirtualService,
 )
+from trimaran.model.tracking import Tracker, TrackerKind, TrackFile, TrackProcess, TrackScript
 from trimaran.views.status import from_json, render_text
 
 NOW = 1_795_000_000.0
@@ -27,6 +37,7 @@ ROUTER = RouterStatus(
     interface="eth1",
     vrid=1,
     state="MASTER",
+    reason="priority 100, 192.168.1.102 has only 50",
     since=NOW - 200,
     priority=100,
     master=IPv4Address("192.168.1.101"),
@@ -44,7 +55,14 @@ SERVICE = VirtualService(
     (RealServer(WEB1), RealServer(WEB2, weight=10), RealServer(WEB3)),
 )
 STATUS = Status(
-    config=Config(virtual_services=(SERVICE,)),
+    config=Config(
+        virtual_services=(SERVICE,),
+        trackers=(
+            TrackScript("chk", Script(("/bin/true",))),
+            TrackFile("load", "/run/load"),
+            TrackProcess("haproxy", "haproxy"),
+        ),
+    ),
     routers=(ROUTER,),
     servers=(
         ServerStatus(VIP, WEB2, False, NOW - 12.25, "connection refused (2 attempts)"),
@@ -55,6 +73,25 @@ STATUS = Status(
         ProcessStatus("speaker", 4711, NOW - 300_000, 0),
         ProcessStatus("checker", 0, 0.0, 2),
     ),
+    sessions=(
+        SessionStatus(
+            name="path",
+            neighbour=IPv4Address("192.168.1.254"),
+            state="Up",
+            up=True,
+            since=NOW - 65,
+            reason="the neighbour says Init",
+            transmit_interval=10_000_000,
+            detection_time=50_000_000,
+            sent=6500,
+            received=6499,
+            discarded={"ttl": 2},
+        ),
+    ),
+    trackers=(
+        TrackerReading(Tracker(TrackerKind.FILE, "load"), 3, NOW - 5, "/run/load holds 3"),
+        TrackerReading(Tracker(TrackerKind.SCRIPT, "chk"), False, NOW - 60, "exit status 1"),
+    ),
 )
 
 TEXT = """\
@@ -62,11 +99,20 @@ VIRTUAL ROUTER  STATE   FOR    INTERFACE  VRID  PRIORITY  MASTER         ADDRESS
 ip1             MASTER  3m20s  eth1          1       100  192.168.1.101  192.168.1.10/24
   ip1: 1 advert discarded: bad checksum
 
+TRACKER          STATE     FOR    WHY
+script chk       NOT WELL  1m00s  exit status 1
+file load        3         5s     /run/load holds 3
+process haproxy  unknown   -      nothing is known yet
+
 SERVICE              STATE    FOR    WEIGHT  WHY
 TCP 192.168.1.10:80  1/3 up                  rr, Route
   192.168.1.201:80   up       2h05m       1  connected
   192.168.1.202:80   DOWN     12s        10  connection refused (2 attempts)
   192.168.1.203:80   unknown  -           1  not checked yet
+
+BFD SESSION  STATE  FOR    NEIGHBOUR      SENDS EVERY  DETECTS IN  WHY
+path         Up     1m05s  192.168.1.254        10 ms       50 ms  the neighbour says Init
+  path: 2 packets discarded: ttl
 
 PROCESS   PID  FOR    RESTARTS
 speaker  4711  3d11h         0
@@ -95,6 +141,7 @@ def test_the_json_document() -> None:
                 "interface": "eth1",
                 "vrid": 1,
                 "state": "MASTER",
+                "reason": "priority 100, 192.168.1.102 has only 50",
                 "since": "2026-11-18T11:03:20Z",
                 "priority": 100,
                 "master": "192.168.1.101",
@@ -149,7 +196,54 @@ def test_the_json_document() -> None:
             {"name": "speaker", "pid": 4711, "restarts": 0, "since": "2026-11-14T23:46:40Z"},
             {"name": "checker", "pid": None, "restarts": 2, "since": None},
         ],
+        "bfd_sessions": [
+            {
+                "name": "path",
+                "neighbour": "192.168.1.254",
+                "state": "Up",
+                "up": True,
+                "since": "2026-11-18T11:05:35Z",
+                "reason": "the neighbour says Init",
+                "transmit_interval_us": 10_000,
+                "detection_time_us": 50_000,
+                "packets_sent": 6500,
+                "packets_received": 6499,
+                "discarded": {"ttl": 2},
+            }
+        ],
+        "maintenance": False,
+        "trackers": [
+            {
+                "kind": "script",
+                "name": "chk",
+                "value": False,
+                "since": "2026-11-18T11:05:40Z",
+                "reason": "exit status 1",
+            },
+            {
+                "kind": "file",
+                "name": "load",
+                "value": 3,
+                "since": "2026-11-18T11:06:35Z",
+                "reason": "/run/load holds 3",
+            },
+            {
+                "kind": "process",
+                "name": "haproxy",
+                "value": None,
+                "since": None,
+                "reason": "nothing is known yet",
+            },
+        ],
     }
+
+
+def test_a_director_in_maintenance() -> None:
+    routers = (msgspec.structs.replace(ROUTER, state="FAULT", reason="maintenance"),)
+    text = render_text(document(replace(STATUS, routers=routers, maintenance=True), NOW))
+    lines = text.splitlines()
+    assert lines[0] == "Maintenance: this director takes no part in elections."
+    assert lines[4] == "  ip1: maintenance"
 
 
 def test_a_director_with_nothing_to_do() -> None:

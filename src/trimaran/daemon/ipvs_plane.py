@@ -17,6 +17,7 @@ from pyroute2 import AsyncIPRoute
 from trimaran.daemon import leftovers, planes
 from trimaran.daemon.child import CannotRun, Send
 from trimaran.daemon.choice import Kind
+from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
     AddressesHeld,
     Applied,
@@ -118,7 +119,7 @@ class IpvsPlane:
                 trouble = await self._do(partial(self._dataplane.apply, self._services))
                 await self._do(self._synchronise)
                 left_out = [trouble] if trouble else self._dataplane.left_out()
-                self._send(Applied(number, planes.few(left_out)))
+                self._send(Applied(number, few(left_out)))
             else:
                 await self._do(partial(self._dataplane.review, _REVIEW_SERVICES))
             try:

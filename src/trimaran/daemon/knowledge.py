@@ -1,15 +1,24 @@
-"""What the steward knows of real servers and services from what the checker has said.
+"""What the steward knows of real servers, services, trackers and BFD sessions, from what the
+checker and the BFD process have said.
 
-It outlives the checker: one that was started again knows nothing yet, and what was known stays
-true until it says otherwise. Nothing here waits for anything or talks to anyone.
+It outlives these: one that was started again knows nothing yet, and what was known stays true
+until it says otherwise. Nothing here waits for anything or talks to anyone.
 """
 
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import msgspec
+
 from trimaran.daemon.desired import desired_services
-from trimaran.daemon.messages import ServerStatus
+from trimaran.daemon.logs import few
+from trimaran.daemon.messages import (
+    ServerStatus,
+    SessionsStatus,
+    TrackerReading,
+    TrackerReadings,
+)
 from trimaran.dataplane.base import Service
 from trimaran.health import notices
 from trimaran.health.notices import Notice
@@ -17,6 +26,7 @@ from trimaran.health.quorum import Quorums
 from trimaran.health.weights import weighted
 from trimaran.model.config import Config
 from trimaran.model.service import ServerKey, ServiceKey
+from trimaran.model.tracking import Tracker, TrackerKind
 
 log = logging.getLogger("steward")
 
@@ -24,13 +34,16 @@ _Server = tuple[ServiceKey, ServerKey]
 
 
 class Knowledge:
-    """Which real servers are fit, with which weights, and which services have their quorum."""
+    """Which real servers are fit, with which weights; which services have their quorum; and what
+    was found of trackers."""
 
     def __init__(self) -> None:
         self._fitness: dict[_Server, bool] = {}
         self._weights: dict[_Server, int] = {}
         self._quorums = Quorums()
         self.quorate: Mapping[ServiceKey, bool] = {}
+        self.sessions = SessionsStatus(())
+        self._readings: dict[Tracker, TrackerReading] = {}
 
     def learn(self, config: Config, said: Iterable[ServerStatus]) -> list[Notice] | None:
         """Take what the checker says; what scripts are to be told of it, None if it is not new."""
@@ -63,6 +76,36 @@ class Knowledge:
         self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
         self._weights = {key: weight for key, weight in self._weights.items() if key in configured}
 
+    def learn_readings(self, config: Config, said: Iterable[TrackerReading]) -> TrackerReadings:
+        """Take what is said of trackers; what is known of all of them."""
+        known = self._readings | {one.tracker: one for one in said if one.value is not None}
+        trackers = [each.tracker for each in (*config.trackers, *config.bfd_sessions)]
+        self._readings = {each: known[each] for each in trackers if each in known}
+        return self.readings()
+
+    def learn_sessions(self, config: Config, said: SessionsStatus) -> bool:
+        """Take what is said of BFD sessions; whether one came up or went down."""
+        before = {session.name: session.up for session in self.sessions.sessions}
+        sessions = tuple(
+            session
+            if session.up is not None
+            else msgspec.structs.replace(session, up=before.get(session.name))
+            for session in said.sessions
+        )
+        self.sessions = SessionsStatus(sessions, said.discarded)
+        self.learn_readings(
+            config,
+            (
+                TrackerReading(Tracker(TrackerKind.BFD, one.name), one.up, one.since, one.reason)
+                for one in sessions
+            ),
+        )
+        return before != {session.name: session.up for session in sessions}
+
+    def readings(self) -> TrackerReadings:
+        """What is known of trackers."""
+        return TrackerReadings(tuple(self._readings.values()))
+
     def is_complete(self, config: Config) -> bool:
         """Has every real server been checked?"""
         return _servers(config) <= self._fitness.keys()
@@ -71,9 +114,13 @@ class Knowledge:
         """What the dataplane shall hold now, and what scripts are to be told of quorums."""
         services = weighted(config.virtual_services, self._weights)
         before, self.quorate = self.quorate, self._quorums.settle(services, self._fitness)
-        for key, up in self.quorate.items():
-            if up != before.get(key, True):
-                log.warning("%s %s", key, "has its quorum again" if up else "has lost its quorum")
+        lines = [
+            f"{key} {'has its quorum again' if up else 'has lost its quorum'}"
+            for key, up in self.quorate.items()
+            if up != before.get(key, True)
+        ]
+        for line in few(lines):
+            log.warning("%s", line)
         told = list(notices.of_quorums(services, before, self.quorate))
         config = replace(config, virtual_services=services)
         return desired_services(config, self._fitness, self.quorate), told

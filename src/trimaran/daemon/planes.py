@@ -1,19 +1,17 @@
 """What the planes of all dataplanes have in common."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 
 from pyroute2 import AsyncIPRoute
 
+from trimaran.daemon.logs import few
 from trimaran.model.address import VirtualAddress
 from trimaran.net import addresses as virtual_addresses
 from trimaran.net.errors import NetError
 
 log = logging.getLogger("plane")
-
-
-_MOST_LINES = 100
 
 
 def say(lines: Iterable[str]) -> None:
@@ -24,12 +22,6 @@ def say(lines: Iterable[str]) -> None:
         log.info("%s", line)
     for line in few(problems):
         log.warning("%s", line)
-
-
-def few(lines: Sequence[str]) -> tuple[str, ...]:
-    """The first of many lines, and how many more there are."""
-    more = len(lines) - _MOST_LINES
-    return (*lines[:_MOST_LINES], f"... and {more} more") if more > 0 else tuple(lines)
 
 
 async def let_go(netlink: AsyncIPRoute, announced: Iterable[VirtualAddress]) -> None:

@@ -5,21 +5,29 @@ answering its children: a virtual router that takes over waits for its answer.
 """
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from trimaran.conf import Diagnostic
+from trimaran.conf import Diagnostic, Result, Severity
+from trimaran.daemon import systemd
 from trimaran.daemon.tasks import spawn
+from trimaran.model.config import Config
 
 COMMAND = "reload"
 """What asks for a reload on the control socket; the answer is a `Reloaded`."""
 
 Value = TypeVar("Value")
+Read = Callable[[], Result]
+
+log = logging.getLogger("steward")
 
 
 class Verdict(StrEnum):
@@ -46,13 +54,13 @@ class Reloaded(msgspec.Struct, frozen=True):
 
 
 class Reloads:
-    """Runs reloads one after another.
+    """Runs reloads one after another: `read` the file, then `take` what it says.
 
     Those asked for while one runs are one: the next. It reads what the file has by then.
     """
 
-    def __init__(self, reload: Callable[[], Awaitable[Reloaded]]) -> None:
-        self._reload = reload
+    def __init__(self, read: Read, take: Callable[[Config], Awaitable[Reloaded]]) -> None:
+        self._read, self._take = read, take
         self._running = False
         self._next: asyncio.Future[Reloaded] | None = None
 
@@ -72,6 +80,24 @@ class Reloads:
                 asked.set_result(await self._reload())
         finally:
             self._running = False
+
+    async def _reload(self) -> Reloaded:
+        start = time.monotonic()
+        systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        result = await beside(self._read)
+        for diagnostic in result.diagnostics:
+            error = diagnostic.severity is Severity.ERROR
+            log.log(logging.ERROR if error else logging.WARNING, "%s", diagnostic)
+        outcome = Reloaded(Verdict.REFUSED)
+        if result.config is not None:
+            outcome = await self._take(result.config)
+        systemd.notify("READY=1")
+        if outcome.verdict is Verdict.REFUSED:
+            log.error("reload refused: %s", outcome.reason or outcome.verdict)
+        else:
+            log.info("reload: %s", outcome.verdict)
+        seconds = time.monotonic() - start
+        return replace(outcome, diagnostics=result.diagnostics, seconds=seconds)
 
 
 async def beside(work: Callable[[], Value]) -> Value:

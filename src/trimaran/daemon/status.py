@@ -5,14 +5,20 @@ JSON is for programs and whose table (`trimaran.views.status`) is for people. In
 ISO 8601 in UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import msgspec
 
 from trimaran.daemon.encoding import encode
-from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus
+from trimaran.daemon.messages import (
+    PlaneStatus,
+    RouterStatus,
+    ServerStatus,
+    SessionStatus,
+    TrackerReading,
+)
 from trimaran.model.config import Config
 from trimaran.model.service import ServiceKey, VirtualService
 
@@ -37,15 +43,22 @@ class Status:
     plane: PlaneStatus
     processes: tuple[ProcessStatus, ...]
     quorate: Mapping[ServiceKey, bool] = field(default_factory=dict)
+    sessions: tuple[SessionStatus, ...] = ()
+    maintenance: bool = False
+    trackers: tuple[TrackerReading, ...] = ()
 
 
 class RouterDocument(msgspec.Struct, frozen=True):
-    """A virtual router. `discarded`: adverts that were invalid, by reason."""
+    """A virtual router. `reason`: why it is in its state.
+
+    `discarded`: adverts that were invalid, by reason.
+    """
 
     name: str
     interface: str
     vrid: int
     state: str
+    reason: str
     since: datetime
     priority: int
     master: str | None
@@ -90,6 +103,36 @@ class ServiceDocument(msgspec.Struct, frozen=True):
     sorry_server: str | None = None
 
 
+class SessionDocument(msgspec.Struct, frozen=True):
+    """A BFD session. `up` None: nothing is known yet; `detection_time_us` 0: nothing heard yet.
+
+    `discarded`: packets that were invalid, by reason.
+    """
+
+    name: str
+    neighbour: str
+    state: str
+    up: bool | None
+    since: datetime
+    reason: str
+    transmit_interval_us: int
+    detection_time_us: int
+    packets_sent: int
+    packets_received: int
+    discarded: dict[str, int]
+
+
+class TrackerDocument(msgspec.Struct, frozen=True):
+    """A tracker that some virtual router uses. `value`: whether it is well, or a file's number;
+    None and no `since`: nothing is known of it yet."""
+
+    kind: str
+    name: str
+    value: bool | int | None
+    since: datetime | None
+    reason: str
+
+
 class PlaneDocument(msgspec.Struct, frozen=True):
     """The dataplane, and how it is attached to each interface (or why it is not)."""
 
@@ -107,13 +150,16 @@ class ProcessDocument(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """Everything, at one moment."""
+    """Everything, at one moment. `maintenance`: an operator has taken this director out."""
 
     time: datetime
     virtual_routers: tuple[RouterDocument, ...]
     services: tuple[ServiceDocument, ...]
     dataplane: PlaneDocument
     processes: tuple[ProcessDocument, ...]
+    bfd_sessions: tuple[SessionDocument, ...] = ()
+    maintenance: bool = False
+    trackers: tuple[TrackerDocument, ...] = ()
 
 
 def document(status: Status, now: float) -> Document:
@@ -126,6 +172,9 @@ def document(status: Status, now: float) -> Document:
             status.plane.dataplane, status.plane.unserved | status.plane.interfaces
         ),
         processes=tuple(_process(process) for process in status.processes),
+        bfd_sessions=tuple(_session(session) for session in status.sessions),
+        maintenance=status.maintenance,
+        trackers=tuple(_trackers(status)),
     )
 
 
@@ -141,6 +190,7 @@ def _router(router: RouterStatus) -> RouterDocument:
         interface=router.interface,
         vrid=router.vrid,
         state=router.state,
+        reason=router.reason,
         since=_instant(router.since),
         priority=router.priority,
         master=None if router.master is None else str(router.master),
@@ -151,6 +201,19 @@ def _router(router: RouterStatus) -> RouterDocument:
         discarded=router.discarded,
         worst_lateness_us=router.worst_lateness // 1000,
     )
+
+
+def _trackers(status: Status) -> Iterator[TrackerDocument]:
+    found = {reading.tracker: reading for reading in status.trackers}
+    for tracker in (definition.tracker for definition in status.config.trackers):
+        one = found.get(tracker)
+        yield TrackerDocument(
+            kind=tracker.kind.value,
+            name=tracker.name,
+            value=one.value if one else None,
+            since=_instant(one.since) if one else None,
+            reason=one.reason if one else "nothing is known yet",
+        )
 
 
 def _services(
@@ -190,6 +253,22 @@ def _services(
             )
         )
     return tuple(documents)
+
+
+def _session(session: SessionStatus) -> SessionDocument:
+    return SessionDocument(
+        name=session.name,
+        neighbour=str(session.neighbour),
+        state=session.state,
+        up=session.up,
+        since=_instant(session.since),
+        reason=session.reason,
+        transmit_interval_us=session.transmit_interval // 1000,
+        detection_time_us=session.detection_time // 1000,
+        packets_sent=session.sent,
+        packets_received=session.received,
+        discarded=session.discarded,
+    )
 
 
 def _process(process: ProcessStatus) -> ProcessDocument:

@@ -9,15 +9,13 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Any
 
-import msgspec
 from pyroute2 import AsyncIPRoute
 
-from trimaran.conf import Result, Severity
-from trimaran.daemon import changes, control, leftovers, orphans, reloading, systemd
+from trimaran.daemon import changes, control, leftovers, orders, orphans, reloading, systemd
 from trimaran.daemon.applying import Applying
-from trimaran.daemon.changing import Changing
 from trimaran.daemon.choice import Choice, Kind
 from trimaran.daemon.desired import client_interfaces
 from trimaran.daemon.encoding import encode
@@ -26,36 +24,41 @@ from trimaran.daemon.messages import (
     AddressesHeld,
     Applied,
     Changed,
+    ConfigureBfd,
     ConfigureChecker,
     ConfigurePlane,
     ConfigureSpeaker,
+    ConfigureTrackers,
     FromChild,
+    HandedOver,
     HoldAddresses,
     HoldRequest,
     PlaneStatus,
     RoutersStatus,
     ServersStatus,
+    SessionsStatus,
     Synchronised,
+    TrackerReadings,
     Unserved,
 )
+from trimaran.daemon.orders import Orders
 from trimaran.daemon.pace import SLOWNESS
-from trimaran.daemon.reloading import Reloaded, Reloads, Verdict, beside
+from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.scripts import Scripts
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
+from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.model import difference
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
 from trimaran.vrrp.actions import State
+from trimaran.vrrp.handover import PATIENCE
 
 log = logging.getLogger("steward")
-
-Read = Callable[[], Result]
-"""Reads the file again."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -63,6 +66,7 @@ _PATIENCE_SECONDS = 5.0
 _SYNCHRONISING_SECONDS = 10.0
 _APPLYING_SECONDS = 60.0
 _STOP_SPEAKER_SECONDS = 0.45
+_HAND_OVER_SECONDS = PATIENCE / SECOND
 _STOP_OTHERS_SECONDS = 0.35
 _LAST_SCRIPTS_SECONDS = 1.0
 _STOP_IPVS_SECONDS = 3.0
@@ -87,11 +91,11 @@ class Steward:
         run_directory: RunDirectory,
         dataplane: Choice,
         foreign_changes: ForeignChanges,
+        capacity: Capacity,
     ) -> None:
         self._config = config
         self._dataplane = dataplane
-        self._read = read
-        self._reloads = Reloads(self._reload)
+        self._reloads = Reloads(read, self._take)
         self._applying = Applying()
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
@@ -112,12 +116,17 @@ class Steward:
         self._synchronised = False
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
         self._checker = self._supervise("checker", self._configure_checker)
+        xdp = ("plane", *map(str, astuple(capacity)))
         ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
         self._plane = self._supervise(
-            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else ()
+            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else xdp
         )
-        self._changing = Changing(self._plane.send)
-        self._children = (self._speaker, self._checker, self._plane)
+        self._bfd = self._supervise("bfd", self._configure_bfd)
+        self._children = [self._speaker, self._checker, self._plane]
+        if config.bfd_sessions:
+            self._children.append(self._bfd)
+        self._orders = Orders(self._speaker.send, self._plane.send)
+        self._maintenance = False
 
     async def run(self) -> int:
         """Run until a signal says stop; returns the exit status."""
@@ -191,13 +200,17 @@ class Steward:
         self._stopping.set()
 
     async def _stop_children(self) -> None:
-        """The speaker first: its peers must hear of it before packets stop being served."""
-        if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
+        """The plane last: packets are served until another director has taken over."""
+        handed_over, _ = await asyncio.gather(
+            self._speaker.stop(_STOP_SPEAKER_SECONDS, more_if_it_answers=_HAND_OVER_SECONDS),
+            self._checker.stop(_STOP_OTHERS_SECONDS),
+        )
+        if not handed_over:
             await self._let_go()
         ipvs = self._dataplane.kind is Kind.IPVS
-        _, cleaned = await asyncio.gather(
-            self._checker.stop(_STOP_OTHERS_SECONDS),
+        cleaned, _ = await asyncio.gather(
             self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS),
+            self._bfd.stop(_STOP_OTHERS_SECONDS),
         )
         if not cleaned and ipvs:
             leftovers.remove_services(self._run_directory.services_made)
@@ -228,11 +241,16 @@ class Steward:
                 self._routers_heard = time.monotonic()
             case Applied():
                 self._applying.take(message)
-            case Changed():
-                self._changing.take(message)
+            case HandedOver() | Changed():
+                self._orders.take(message)
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
+            case SessionsStatus():
+                if self._knowledge.learn_sessions(self._config, message):
+                    self._tell_of_sessions()
+            case TrackerReadings(readings):
+                self._speaker.send(self._knowledge.learn_readings(self._config, readings))
             case Synchronised():
                 self._go_on()
             case PlaneStatus():
@@ -251,6 +269,10 @@ class Steward:
                 error,
             )
         self._plane.send(HoldAddresses(self._hold_number, held))
+
+    def _tell_of_sessions(self) -> None:
+        self._checker.send(self._knowledge.sessions)
+        self._speaker.send(self._knowledge.readings())
 
     def _learn_fitness(self) -> None:
         told = self._knowledge.learn(self._config, self._servers.servers)
@@ -285,7 +307,10 @@ class Steward:
         if self._settled and self._plane.ready and heard:
             resumed = self._resumable()
             self._speaker.send(Unserved(self._plane_status.unserved))
-            self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
+            self._speaker.send(self._knowledge.readings())
+            self._speaker.send(
+                ConfigureSpeaker(self._config.virtual_routers, resumed, self._maintenance)
+            )
 
     def _resumable(self) -> tuple[tuple[str, int], ...]:
         """The virtual routers that were master so lately that no backup can have noticed."""
@@ -302,7 +327,16 @@ class Steward:
         )
 
     def _configure_checker(self) -> None:
-        self._checker.send(ConfigureChecker(self._config.virtual_services, self._config.scripts))
+        config = self._config
+        self._checker.send(ConfigureChecker(config.virtual_services, config.scripts))
+        self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
+        self._tell_of_sessions()
+
+    def _configure_bfd(self) -> None:
+        if self._config.bfd_sessions and self._bfd not in self._children:
+            self._children.append(self._bfd)
+            self._bfd.start()
+        self._bfd.send(ConfigureBfd(self._config.bfd_sessions))
 
     def _plane_ready(self) -> None:
         if self._knowledge.is_complete(self._config):
@@ -329,33 +363,9 @@ class Steward:
 
     # Reload, stop, status
 
-    async def _reload(self) -> Reloaded:
-        """Read the file again and take what it says, or say why not."""
-        start = time.monotonic()
-        systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        try:
-            result = await beside(self._read)
-            outcome = await self._take(result)
-        finally:
-            systemd.notify("READY=1")
-        if outcome.verdict is Verdict.REFUSED:
-            log.error("reload refused: %s", outcome.reason or outcome.verdict)
-        else:
-            log.info("reload: %s", outcome.verdict)
-        return msgspec.structs.replace(
-            outcome, diagnostics=result.diagnostics, seconds=time.monotonic() - start
-        )
-
-    async def _take(self, result: Result) -> Reloaded:
-        for diagnostic in result.diagnostics:
-            log.log(
-                logging.ERROR if diagnostic.severity is Severity.ERROR else logging.WARNING,
-                "%s",
-                diagnostic,
-            )
-        before, config = self._config, result.config
-        if config is None:
-            return Reloaded(Verdict.REFUSED)
+    async def _take(self, config: Config) -> Reloaded:
+        """Go over to a new configuration; back when the dataplane has it."""
+        before = self._config
         if config == before:
             return Reloaded(Verdict.UNCHANGED)
         if config.net_namespace != before.net_namespace:
@@ -366,6 +376,7 @@ class Steward:
         self._configure_plane()
         self._configure_speaker()
         self._configure_checker()
+        self._configure_bfd()
         left_out = await self._applying.wait(_APPLYING_SECONDS * SLOWNESS) if self._settled else ()
         changed = tuple(difference.changes(before, config))
         return Reloaded(Verdict.IN_FORCE, changes=changed, left_out=left_out)
@@ -383,7 +394,14 @@ class Steward:
             case reloading.COMMAND:
                 return encode(await asyncio.shield(self._reloads.ask()))
             case changes.COMMAND:
-                return encode(await self._changing.ask(request))
+                return encode(await self._orders.change(request))
+            case orders.FAILOVER:
+                return encode(await self._orders.fail_over(request, self._routers.routers))
+            case orders.MAINTENANCE:
+                self._maintenance = request.get("on") is True
+                log.info("maintenance: %s", "on" if self._maintenance else "off")
+                self._configure_speaker()
+                return encode(orders.Done())
             case _:
                 return b'{"error": "unknown command"}'
 
@@ -392,10 +410,13 @@ class Steward:
             config=self._config,
             routers=self._routers.routers,
             servers=self._servers.servers,
+            sessions=self._knowledge.sessions.sessions,
             plane=self._plane_status,
             processes=tuple(
                 ProcessStatus(child.name, child.pid, child.since, child.restarts)
                 for child in self._children
             ),
             quorate=self._knowledge.quorate,
+            maintenance=self._maintenance,
+            trackers=self._knowledge.readings().readings,
         )

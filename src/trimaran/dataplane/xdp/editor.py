@@ -24,6 +24,7 @@ from trimaran.dataplane.base import (
     Refused,
     Service,
     Settings,
+    Tunnel,
 )
 from trimaran.dataplane.difference import difference
 from trimaran.dataplane.steps import (
@@ -151,6 +152,7 @@ class Editor:
         self._services: dict[ServiceKey, int] = {}
         self._destinations: dict[tuple[ServiceKey, ServerKey], int] = {}
         self._of_address: dict[IPAddress, set[int]] = {}
+        self._of_service: dict[int, set[int]] = {}
         self._applied = Applied()
         self._idle_since: dict[int, int] = {}
         self._reclaimable: list[int] | None = None
@@ -161,6 +163,9 @@ class Editor:
         for destination in np.flatnonzero(used).tolist():
             self._enter(self._identity(destination), destination)
             self._recall_way(destination)
+            service = int(tables.destinations["service"][destination])
+            if service != _NO_SERVICE:
+                self._of_service.setdefault(service, set()).add(destination)
         self._free_services = Vacancies(np.flatnonzero(configured == 0).tolist())
         self._free_destinations = Vacancies(np.flatnonzero(used == 0).tolist())
         self._lists = Lists(tables, self.services())
@@ -420,6 +425,7 @@ class Editor:
             if new is not None:
                 self._tables.destinations["service"][destination] = _NO_SERVICE
         if new is not None:
+            self._of_service.pop(new, None)
             self._free_services.give_back(self._services.pop(key))
 
     def _add_service(self, key: ServiceKey) -> int | None:
@@ -448,12 +454,10 @@ class Editor:
         self._free_services.give_back(service)
         self._lists.release(service)
         # What it counted stays in the total; a service made anew counts from zero.
-        members = np.flatnonzero(
-            (tables.destinations["flags"] != 0) & (tables.destinations["service"] == service)
-        )
+        members = list(self._of_service.pop(service, ()))
         counted = tables.counted(members) - tables.ledger["base"][members]
         tables.ledger["base"][-1] += self._former(service) + counted.sum(axis=0)
-        for destination in members.tolist():
+        for destination in members:
             self._set_flags(destination, clear=DestinationFlag.CONFIGURED)
             tables.destinations["service"][destination] = _NO_SERVICE
 
@@ -475,6 +479,7 @@ class Editor:
         elif tables.destinations["service"][number] != service:
             tables.ledger["base"][number] = tables.counted(number)
         tables.destinations["service"][number] = service
+        self._of_service.setdefault(service, set()).add(number)
         tables.ledger["share"][number] = 0  # also of one that comes back
         self._set_parameters(number, destination)
         self._idle_since.pop(number, None)
@@ -540,7 +545,7 @@ class Editor:
 
     def _resolve_all(self, address: IPAddress) -> None:
         for destination in self._of_address.get(address, ()):
-            self._resolve(destination, address)
+            self._resolve(destination, address, *methods.read(self._tables, destination))
 
     def _set_method(self, number: int, destination: Destination) -> None:
         methods.write(self._tables, number, destination)
@@ -548,11 +553,12 @@ class Editor:
             self._masqueraded.add(number)
         elif destination.forwarding is Forwarding.TUNNEL:
             self._tables.live["tunnelled"] = 1
-        self._resolve(number, destination.key.address)
+        self._resolve(number, destination.key.address, destination.forwarding, destination.tunnel)
 
-    def _resolve(self, destination: int, address: IPAddress) -> None:
+    def _resolve(
+        self, destination: int, address: IPAddress, forwarding: Forwarding, tunnel: Tunnel
+    ) -> None:
         """Writes the way to a server into its record, if there is one."""
-        forwarding, tunnel = methods.read(self._tables, destination)
         if address in self._local or forwarding is Forwarding.LOCAL:
             self._set_flags(destination, put=DestinationFlag.LOCAL, clear=_ON_THE_WAY)
             return
@@ -597,6 +603,7 @@ class Editor:
         self._idle_since.pop(destination, None)
         service = int(tables.destinations["service"][destination])
         if service != _NO_SERVICE:
+            self._of_service[service].discard(destination)
             counted = tables.counted(destination) - tables.ledger["base"][destination]
             self._former(service)[...] += counted
         tables.destinations[destination] = 0

@@ -286,11 +286,26 @@ _MEANING: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much the maps hold. `flows` is a power of two; twice as many slots are made."""
+    """How much the maps hold. `flows` is a power of two; twice as many slots are made.
+
+    `rows`, of `ROW_SLOTS` slots each: the hash tables of a thousand mh services, or of all sh
+    services.
+    """
 
     flows: int = 1 << 20
     services: int = 1 << 12
     destinations: int = 1 << 14
+    rows: int = 1 << 18
+
+    def holds(self, other: "Capacity") -> bool:
+        """Whether there is room for as many services as in the other, in a table of connections
+        of the same size (their places depend on it)."""
+        return (
+            self.flows == other.flows
+            and self.services >= other.services
+            and self.destinations >= other.destinations
+            and self.rows >= other.rows
+        )
 
     @property
     def buckets(self) -> int:
@@ -301,16 +316,6 @@ class Capacity:
     def members(self) -> int:
         """Room for every list and its head twice, and for holes."""
         return 4 * self.destinations + 2 * self.services
-
-    @property
-    def rows(self) -> int:
-        """Room for the hash tables of a thousand mh services, or of all sh services."""
-        return 1 << 18
-
-    @property
-    def bytes(self) -> int:
-        """Memory of the connection table."""
-        return self.buckets * SLOTS * FLOW.itemsize
 
 
 def version(capacity: Capacity, cpus: int) -> int:

@@ -10,6 +10,11 @@ SCHEDULERS: Final = (
 )
 """By their numbers in the program: `layout.Scheduler`."""
 
+FEWEST_CONNECTIONS: Final = 16
+MOST_CONNECTIONS: Final = 1 << 26
+USUAL_CONNECTIONS: Final = 1 << 20
+"""What there may be room for: 64 bytes each."""
+
 
 def unsupported(service: Service) -> str | None:
     """Why the service cannot be served, if so."""

@@ -10,11 +10,14 @@ from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.attach import Attachment
 from trimaran.dataplane.xdp.layout import Capacity, Event
+from trimaran.dataplane.xdp.limits import FEWEST_CONNECTIONS, MOST_CONNECTIONS
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
 from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.dataplane.xdp.statistics import Estimators
 from trimaran.dataplane.xdp.told import Told, enter
 from trimaran.sync.record import Record
+
+_USUAL = Capacity()
 
 
 class XdpDataplane(XdpOperator):
@@ -36,23 +39,25 @@ class XdpDataplane(XdpOperator):
 
     @classmethod
     def open(  # type: ignore[override]
-        cls, *, flows: int = 1 << 20, log: Callable[[str], None]
+        cls, capacity: Capacity = _USUAL, *, log: Callable[[str], None]
     ) -> "XdpDataplane":
         """Loads the program, and takes over from one that is attached in this namespace.
 
-        `flows`: connections to have room for, a power of two from 16 on (64 bytes each).
-        Interfaces with an older program get this one in one step, keeping all connections.
+        `capacity`: what to have room for. Interfaces with an older program get this one in one
+        step, keeping all connections if it had room for as much.
         """
-        if flows < 16 or flows & (flows - 1) or flows > 1 << 26:
+        flows = capacity.flows
+        if not FEWEST_CONNECTIONS <= flows <= MOST_CONNECTIONS or flows & (flows - 1):
             raise DataplaneError(f"{flows} connections: must be a power of two, 16 to 2^26")
-        capacity = Capacity(flows=flows)
         before = list(attached_programs())
-        plane = cls(load(capacity, log))
+        loaded = load(capacity, log)
+        plane = cls(loaded)
         for interface, _ in before:
             plane.attach(interface)
         log(
-            f"XDP dataplane: room for {flows} connections in {capacity.bytes >> 20} MiB, "
-            + ("taken over with what it held" if plane._loaded.adopted else "empty")
+            f"XDP dataplane: room for {flows} connections, {loaded.capacity.services} services "
+            f"and {loaded.capacity.destinations} real servers in {loaded.memory >> 20} MiB, "
+            + ("taken over with what it held" if loaded.adopted else "empty")
         )
         return plane
 
