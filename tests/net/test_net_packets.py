@@ -14,10 +14,12 @@ from net_segment import THERE, inside, ip, segment
 from scapy.layers.l2 import ARP, Ether
 
 from trimaran.model.duration import SECOND
+from trimaran.model.transport import GROUP
 from trimaran.net.announce import Announcer, gratuitous_arp
 from trimaran.net.errors import NetError
-from trimaran.net.vrrp_socket import VrrpSocket
-from trimaran.vrrp.packet import Advertisement, Received, decode, encode
+from trimaran.net.vrrp_socket import Heard, Ipv4Socket, VrrpSocket
+from trimaran.vrrp.exchange import Outgoing
+from trimaran.vrrp.packet import Advertisement, Received, encode
 
 SOURCE = IPv4Address("10.99.0.1")
 VIP = IPv4Address("10.99.0.10")
@@ -43,7 +45,7 @@ def tap() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def ours() -> Iterator[VrrpSocket]:
-    ours = VrrpSocket("tv0", socket.if_nametoindex("tv0"))
+    ours = Ipv4Socket("tv0", socket.if_nametoindex("tv0"), GROUP)
     yield ours
     ours.close()
 
@@ -51,12 +53,16 @@ def ours() -> Iterator[VrrpSocket]:
 @pytest.fixture
 def theirs() -> Iterator[VrrpSocket]:
     with inside(THERE):
-        theirs = VrrpSocket("tv1", socket.if_nametoindex("tv1"))
+        theirs = Ipv4Socket("tv1", socket.if_nametoindex("tv1"), GROUP)
     yield theirs
     theirs.close()
 
 
-def wait_for(receiver: VrrpSocket) -> list[bytes]:
+def outgoing(source: IPv4Address = SOURCE) -> Outgoing:
+    return Outgoing(GROUP, 255, encode(ADVERTISEMENT, source))
+
+
+def wait_for(receiver: VrrpSocket) -> list[Heard]:
     readable, _, _ = select.select([receiver], [], [], 2)
     return receiver.receive() if readable else []
 
@@ -69,14 +75,13 @@ def frame_of_type(tap: socket.socket, ethertype: int) -> bytes:
 
 
 def test_an_advertisement_crosses_the_wire(ours: VrrpSocket, theirs: VrrpSocket) -> None:
-    ours.send(encode(ADVERTISEMENT, SOURCE), SOURCE)
-    (datagram,) = wait_for(theirs)
-    assert decode(datagram) == Received(ADVERTISEMENT, SOURCE)
+    ours.send(outgoing(), SOURCE)
+    assert wait_for(theirs) == [Received(ADVERTISEMENT, SOURCE)]
     assert ours.receive() == [], "what is sent is not heard by the sender"
 
 
 def test_the_frame_on_the_wire(ours: VrrpSocket, tap: socket.socket) -> None:
-    ours.send(encode(ADVERTISEMENT, SOURCE), SOURCE)
+    ours.send(outgoing(), SOURCE)
     frame = frame_of_type(tap, 0x0800)
     assert frame[:6].hex(":") == "01:00:5e:00:00:12"
     ip_header = frame[14:34]
@@ -93,27 +98,26 @@ def test_the_source_is_the_one_asked_for_even_if_it_is_secondary(
 ) -> None:
     ip("address", "add", "10.99.0.77/24", "dev", "tv0")
     other = IPv4Address("10.99.0.77")
-    ours.send(encode(ADVERTISEMENT, other), other)
-    (datagram,) = wait_for(theirs)
-    assert decode(datagram) == Received(ADVERTISEMENT, other)
+    ours.send(outgoing(other), other)
+    assert wait_for(theirs) == [Received(ADVERTISEMENT, other)]
 
 
 def test_a_burst_is_received_in_bounded_portions(ours: VrrpSocket, theirs: VrrpSocket) -> None:
     for _ in range(100):
-        ours.send(encode(ADVERTISEMENT, SOURCE), SOURCE)
+        ours.send(outgoing(), SOURCE)
     assert [len(wait_for(theirs)), len(wait_for(theirs)), len(theirs.receive())] == [64, 36, 0]
 
 
 def test_sending_from_a_foreign_address_or_a_dead_link_is_an_error_in_words(
     ours: VrrpSocket,
 ) -> None:
-    with pytest.raises(NetError, match=r"cannot send an advertisement from 10\.5\.5\.5 on tv0: "):
-        ours.send(encode(ADVERTISEMENT, SOURCE), IPv4Address("10.5.5.5"))
+    with pytest.raises(NetError, match=r"advertisement from 10\.5\.5\.5 to 224\.0\.0\.18 on tv0: "):
+        ours.send(outgoing(), IPv4Address("10.5.5.5"))
     ip("link", "set", "tv0", "down")
     with pytest.raises(NetError, match=r"on tv0: "):
-        ours.send(encode(ADVERTISEMENT, SOURCE), SOURCE)
+        ours.send(outgoing(), SOURCE)
     ip("link", "set", "tv0", "up")
-    ours.send(encode(ADVERTISEMENT, SOURCE), SOURCE)
+    ours.send(outgoing(), SOURCE)
 
 
 def test_the_socket_still_hears_after_its_link_was_down(
@@ -123,14 +127,13 @@ def test_the_socket_still_hears_after_its_link_was_down(
     ours.receive()
     ip("link", "set", "tv0", "up")
     peer = IPv4Address("10.99.0.2")
-    theirs.send(encode(ADVERTISEMENT, peer), peer)
-    (datagram,) = wait_for(ours)
-    assert decode(datagram) == Received(ADVERTISEMENT, peer)
+    theirs.send(outgoing(peer), peer)
+    assert wait_for(ours) == [Received(ADVERTISEMENT, peer)]
 
 
 def test_a_socket_on_no_interface_is_an_error_in_words() -> None:
     with pytest.raises(NetError, match="cannot set up a VRRP socket on tv9: no such interface"):
-        VrrpSocket("tv9", 9)
+        Ipv4Socket("tv9", 9, GROUP)
 
 
 def test_gratuitous_arp_as_scapy_reads_it() -> None:
