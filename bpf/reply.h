@@ -120,6 +120,16 @@ static __always_inline int translate_back(struct xdp_md *ctx, const struct packe
 	return translate(p, is_unfinished(ctx, p), 1, d->virtual_address, d->virtual_port);
 }
 
+/* A removed server's replies are sent on, but not counted. */
+static __always_inline void count_reply(const struct destination *d, struct counters *c,
+					const struct packet *p)
+{
+	if (!(d->flags & DESTINATION_CONFIGURED))
+		return;
+	c->packets_out++;
+	c->bytes_out += p->length;
+}
+
 /* As the destination's connection: a verdict or TO_TELL; NO_FLOW if it is not, -1: look again. */
 __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 {
@@ -168,8 +178,7 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 
 	if (interface <= 0)
 		return -interface;
-	c->packets_out++;
-	c->bytes_out += p.length;
+	count_reply(d, c, &p);
 	if (p.fragment == FIRST_FRAGMENT)
 		note_fragment(&p, destination, FORWARD_MASQUERADED, 1, now);
 	return translate_back(ctx, &p, d) ? leave_by(ctx, interface) : XDP_DROP;
@@ -201,8 +210,7 @@ __noinline int later_reply(struct xdp_md *ctx)
 
 	if (interface <= 0)
 		return -interface;
-	c->packets_out++;
-	c->bytes_out += p.length;
+	count_reply(d, c, &p);
 	return translate_back(ctx, &p, d) ? leave_by(ctx, interface) : XDP_DROP;
 }
 

@@ -55,6 +55,7 @@ Send = Callable[[Message], None]
 
 _BODIES = {
     "speaker": ("trimaran.daemon.speaker", "Speaker"),
+    "bfd": ("trimaran.daemon.bfd", "Bfd"),
     "checker": ("trimaran.daemon.checker", "Checker"),
     "plane": ("trimaran.daemon.plane", "Plane"),
     "plane-ipvs": ("trimaran.daemon.ipvs_plane", "IpvsPlane"),

@@ -9,6 +9,7 @@ import msgspec
 from trimaran.daemon.changes import Outcome, Wanted
 from trimaran.dataplane.base import Service
 from trimaran.model.address import VirtualAddress
+from trimaran.model.bfd import BfdSession
 from trimaran.model.ip import IPAddress
 from trimaran.model.router import RouterKey, VirtualRouter
 from trimaran.model.script import ScriptPolicy
@@ -51,6 +52,12 @@ class ConfigureChecker(Message, frozen=True):
 
     services: tuple[VirtualService, ...]
     scripts: ScriptPolicy = ScriptPolicy()
+
+
+class ConfigureBfd(Message, frozen=True):
+    """The whole set of BFD sessions to run."""
+
+    sessions: tuple[BfdSession, ...]
 
 
 class ConfigurePlane(Message, frozen=True):
@@ -157,6 +164,35 @@ class RoutersStatus(Message, frozen=True):
     routers: tuple[RouterStatus, ...]
 
 
+class SessionStatus(Message, frozen=True):
+    """What a BFD session is doing. `up` None: not known yet. `since`: seconds since the epoch.
+
+    Intervals in nanoseconds. `discarded`: packets that were invalid, by reason.
+    """
+
+    name: str
+    neighbour: IPAddress
+    state: str
+    up: bool | None
+    since: float
+    reason: str
+    transmit_interval: int
+    detection_time: int
+    sent: int
+    received: int
+    discarded: dict[str, int]
+
+
+class SessionsStatus(Message, frozen=True):
+    """All BFD sessions. `discarded`: packets that belong to none, by reason.
+
+    The steward passes it on to those who depend on sessions, when one came up or went down.
+    """
+
+    sessions: tuple[SessionStatus, ...]
+    discarded: dict[str, int] = {}
+
+
 class HoldRequest(Message, frozen=True):
     """The speaker is about to hold, or has let go, so that these are all the addresses it holds.
 
@@ -234,7 +270,9 @@ ToChild = (
     ConfigureSpeaker
     | FailOver
     | ConfigureChecker
+    | ConfigureBfd
     | ConfigurePlane
+    | SessionsStatus
     | HoldAddresses
     | Unserved
     | AddressesHeld
@@ -249,6 +287,7 @@ FromChild = (
     | Stopping
     | Log
     | RoutersStatus
+    | SessionsStatus
     | HandedOver
     | HoldRequest
     | AddressesHeld

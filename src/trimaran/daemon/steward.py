@@ -23,6 +23,7 @@ from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
     AddressesHeld,
     Changed,
+    ConfigureBfd,
     ConfigureChecker,
     ConfigurePlane,
     ConfigureSpeaker,
@@ -34,6 +35,7 @@ from trimaran.daemon.messages import (
     PlaneStatus,
     RoutersStatus,
     ServersStatus,
+    SessionsStatus,
     Synchronised,
     TrackerReadings,
     Unserved,
@@ -117,7 +119,10 @@ class Steward:
         self._plane = self._supervise(
             "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else xdp
         )
-        self._children = (self._speaker, self._checker, self._plane)
+        self._bfd = self._supervise("bfd", self._configure_bfd)
+        self._children = [self._speaker, self._checker, self._plane]
+        if config.bfd_sessions:
+            self._children.append(self._bfd)
         self._orders = Orders(self._speaker.send, self._plane.send)
         self._maintenance = False
 
@@ -201,7 +206,10 @@ class Steward:
         if not handed_over:
             await self._let_go()
         ipvs = self._dataplane.kind is Kind.IPVS
-        cleaned = await self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS)
+        cleaned, _ = await asyncio.gather(
+            self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS),
+            self._bfd.stop(_STOP_OTHERS_SECONDS),
+        )
         if not cleaned and ipvs:
             leftovers.remove_services(self._run_directory.services_made)
         elif not cleaned:
@@ -234,6 +242,9 @@ class Steward:
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
+            case SessionsStatus():
+                if self._knowledge.learn_sessions(self._config, message):
+                    self._tell_of_sessions()
             case TrackerReadings(readings):
                 self._speaker.send(self._knowledge.learn_readings(self._config, readings))
             case Synchronised():
@@ -254,6 +265,10 @@ class Steward:
                 error,
             )
         self._plane.send(HoldAddresses(self._hold_number, held))
+
+    def _tell_of_sessions(self) -> None:
+        self._checker.send(self._knowledge.sessions)
+        self._speaker.send(self._knowledge.readings())
 
     def _learn_fitness(self) -> None:
         told = self._knowledge.learn(self._config, self._servers.servers)
@@ -309,6 +324,13 @@ class Steward:
         config = self._config
         self._checker.send(ConfigureChecker(config.virtual_services, config.scripts))
         self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
+        self._tell_of_sessions()
+
+    def _configure_bfd(self) -> None:
+        if self._config.bfd_sessions and self._bfd not in self._children:
+            self._children.append(self._bfd)
+            self._bfd.start()
+        self._bfd.send(ConfigureBfd(self._config.bfd_sessions))
 
     def _plane_ready(self) -> None:
         if self._knowledge.is_complete(self._config):
@@ -353,6 +375,7 @@ class Steward:
             self._configure_plane()
             self._configure_speaker()
             self._configure_checker()
+            self._configure_bfd()
             log.info("reload: the new configuration is in force")
         systemd.notify("READY=1")
 
@@ -383,6 +406,7 @@ class Steward:
             config=self._config,
             routers=self._routers.routers,
             servers=self._servers.servers,
+            sessions=self._knowledge.sessions.sessions,
             plane=self._plane_status,
             processes=tuple(
                 ProcessStatus(child.name, child.pid, child.since, child.restarts)

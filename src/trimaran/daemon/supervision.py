@@ -16,7 +16,7 @@ from trimaran.daemon.tasks import cancel, spawn
 
 log = logging.getLogger("steward")
 
-_SILENCE_SECONDS = {"speaker": 4.0, "checker": 6.0, "plane": 20.0}
+_SILENCE_SECONDS = {"speaker": 4.0, "bfd": 4.0, "checker": 6.0, "plane": 20.0}
 """How long a child may be busy. A plane with thousands of services takes seconds to apply them,
 and forwarding does not depend on it meanwhile; a backup takes over from a silent speaker."""
 _START_SECONDS = 20.0
