@@ -7,17 +7,20 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import closing
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from net_segment import THERE, inside, ip, segment
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 
 from trimaran.model.duration import SECOND
-from trimaran.model.transport import GROUP
-from trimaran.net.announce import Announcer, gratuitous_arp
+from trimaran.model.ip import IPAddress
+from trimaran.model.transport import GROUP, GROUP6
+from trimaran.net.announce import Announcer, gratuitous_arp, neighbour_advertisement
 from trimaran.net.errors import NetError
-from trimaran.net.vrrp_socket import Heard, Ipv4Socket, VrrpSocket
+from trimaran.net.vrrp_socket import Heard, Ipv4Socket, Ipv6Socket, SealedSocket, VrrpSocket
+from trimaran.vrrp import ah
 from trimaran.vrrp.exchange import Outgoing
 from trimaran.vrrp.packet import Advertisement, Received, encode
 
@@ -184,3 +187,63 @@ def test_announcing_where_it_makes_no_sense_is_an_error_in_words() -> None:
         pytest.raises(NetError, match=r"cannot announce 10\.99\.0\.10 on tv0: .* is down"),
     ):
         announcer.send(VIP)
+
+
+def test_a_neighbour_advertisement_as_scapy_reads_it() -> None:
+    vip = IPv6Address("2001:db8::10")
+    frame = Ether(neighbour_advertisement(b"\x02\x00\x00\x00\x00\x01", vip))
+    assert (frame.dst, frame.src) == ("33:33:00:00:00:01", "02:00:00:00:00:01")
+    assert (frame[IPv6].src, frame[IPv6].dst, frame[IPv6].hlim) == (str(vip), "ff02::1", 255)
+    said = frame[ICMPv6ND_NA]
+    assert (said.R, said.S, said.O, said.tgt) == (1, 0, 1, str(vip))
+    assert frame[ICMPv6NDOptDstLLAddr].lladdr == "02:00:00:00:00:01"
+    checksum = said.cksum
+    del frame[ICMPv6ND_NA].cksum
+    assert Ether(bytes(frame))[ICMPv6ND_NA].cksum == checksum
+
+
+def test_a_neighbour_advertisement_moves_a_neighbours_entry() -> None:
+    vip = IPv6Address("2001:db8::10")
+    ip("-n", THERE, "address", "add", "2001:db8::2/64", "dev", "tv1", "nodad")
+    ip("-n", THERE, "neigh", "add", str(vip), "dev", "tv1", "lladdr", "02:00:00:00:00:99",
+       "nud", "stale")  # fmt: skip
+    with closing(announcer_on("tv0")) as announcer:
+        announcer.send(vip)
+    assert mac_of("tv0").hex(":") in ip("-n", THERE, "neigh", "show", str(vip))
+
+
+def both(kind: type[VrrpSocket], group: IPAddress) -> tuple[VrrpSocket, VrrpSocket]:
+    """A socket at either end."""
+    ours = kind("tv0", socket.if_nametoindex("tv0"), group)
+    with inside(THERE):
+        return ours, kind("tv1", socket.if_nametoindex("tv1"), group)
+
+
+@pytest.mark.parametrize("destination", [GROUP6, IPv6Address("2001:db8::2")], ids=str)
+def test_an_ipv6_advertisement_crosses_the_wire(destination: IPv6Address) -> None:
+    source = IPv6Address("2001:db8::1")
+    ip("address", "add", f"{source}/64", "dev", "tv0", "nodad")
+    ip("-n", THERE, "address", "add", "2001:db8::2/64", "dev", "tv1", "nodad")
+    said = Advertisement(3, 1, 100, SECOND, (IPv6Address("fe80::10"),))
+    ours, theirs = both(Ipv6Socket, GROUP6)
+    with closing(ours), closing(theirs):
+        ours.send(Outgoing(destination, 77, encode(said, source, destination)), source)
+        unicast = destination != GROUP6
+        assert wait_for(theirs) == [Received(said, source, ttl=77, unicast=unicast)]
+
+
+@pytest.mark.parametrize("destination", [GROUP, IPv4Address("10.99.0.2")], ids=str)
+def test_a_sealed_advertisement_crosses_the_wire(destination: IPv4Address) -> None:
+    payload = encode(ADVERTISEMENT, SOURCE, destination, sealed=True)
+    ours, theirs = both(SealedSocket, GROUP)
+    with closing(ours), closing(theirs):
+        whole = ah.seal(payload, SOURCE, destination, b"secret", 7)
+        ours.send(Outgoing(destination, 255, whole), SOURCE)
+        (heard,) = wait_for(theirs)
+    assert isinstance(heard, Received)
+    assert (heard.advertisement, heard.sender, heard.ttl) == (ADVERTISEMENT, SOURCE, 255)
+    assert heard.unicast == (destination != GROUP)
+    assert heard.seal is not None
+    assert heard.seal.sequence == 7
+    assert heard.seal.proves(b"secret")
+    assert not heard.seal.proves(b"Secret")

@@ -13,12 +13,11 @@ from trimaran.vrrp.packet import PASSWORD_LENGTH, Advertisement, Reason, Receive
 
 
 class Outgoing(NamedTuple):
-    """What goes to one destination. `whole`: with its IPv4 header, not the payload alone."""
+    """What goes to one destination: the payload, or behind authentication the whole datagram."""
 
     destination: IPAddress
     ttl: int
     data: bytes
-    whole: bool = False
 
 
 def advertisement(router: VirtualRouter, priority: int) -> Advertisement:
@@ -48,7 +47,7 @@ def outgoing(router: VirtualRouter, action: SendAdvertisement) -> Iterator[Outgo
         if router.sealed:
             key = _significant(router.password) or b""
             datagram = ah.seal(payload, source, destination, key, action.sequence, ttl)
-            yield Outgoing(destination, ttl, datagram, whole=True)
+            yield Outgoing(destination, ttl, datagram)
         else:
             yield Outgoing(destination, ttl, payload)
 
