@@ -19,6 +19,7 @@ from trimaran.daemon.messages import (
     ConfigureSpeaker,
     FailOver,
     HandedOver,
+    RouterNews,
     RoutersStatus,
     ToChild,
     TrackerReadings,
@@ -35,9 +36,16 @@ from trimaran.model.router import RouterKey, VirtualRouter
 from trimaran.model.tracking import Readings
 from trimaran.net import links
 from trimaran.net.links import Link
+<<<<<<< HEAD
 from trimaran.vrrp import events
 from trimaran.vrrp.actions import SendAdvertisement
 from trimaran.vrrp.group import Group
+=======
+from trimaran.vrrp import events, packet
+from trimaran.vrrp.actions import State
+from trimaran.vrrp.group import Group, group_state
+from trimaran.vrrp.notices import Happened, News, Subject
+>>>>>>> main
 
 log = logging.getLogger("speaker")
 
@@ -63,6 +71,7 @@ class Speaker:
         self._unserved: dict[str, str] = {}
         self._readings: Readings = {}
         self._groups: dict[str, Group] = {}
+        self._group_states: dict[str, State] = {}
         self._unsettled: set[str] = set()
         self._maintenance = False
         self._report_due = False
@@ -107,6 +116,7 @@ class Speaker:
         self._settle()
         for station in stations:
             await station.stopped.wait()
+        self._settle()
         await asyncio.gather(*(station.holder.finish() for station in stations))
 
     # Configuration
@@ -115,6 +125,7 @@ class Speaker:
         wanted = {router.key: router for router in message.routers}
         for key in self._stations.keys() - wanted.keys():
             gone = self._stations.pop(key)
+            gone.removed = True
             gone.tell(events.Shutdown())
             departing = spawn(gone.holder.finish(), f"let go of {gone.router.name}")
             self._departing.add(departing)
@@ -203,6 +214,11 @@ class Speaker:
         while orders := group.settle({n: s.member() for n, s in members.items()}):
             for member, event in orders:
                 members[member].tell(event)
+        state = group_state({n: s.member() for n, s in members.items()})
+        before, self._group_states[name] = self._group_states.get(name, State.INIT), state
+        if members and state is not before and state is not State.INIT:
+            first = before is State.INIT
+            self.happened(Happened(Subject.GROUP, name, News(state.value), first=first))
 
     def _deadlines(self) -> list[int]:
         deadlines = (station.deadline for station in self._stations.values())
@@ -231,7 +247,14 @@ class Speaker:
             self._report_due = True
             asyncio.get_running_loop().call_soon(self._report)
 
+<<<<<<< HEAD
     def handed_over(self, name: str, successor: IPAddress | None) -> None:
+=======
+    def happened(self, happened: Happened) -> None:
+        self._send(RouterNews(happened))
+
+    def handed_over(self, name: str, successor: IPv4Address | None) -> None:
+>>>>>>> main
         self._send(HandedOver(name, successor))
 
     # Reports

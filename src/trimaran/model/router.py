@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
+from trimaran.model.notification import NOBODY, Notify
 from trimaran.model.tracking import Track
 from trimaran.model.transport import MULTICAST, Transport
 
@@ -55,6 +56,7 @@ class VirtualRouter:
     """Whether it is a FAULT that its own interface is down."""
     group: str | None = None
     """The sync group that it belongs to."""
+    notify: Notify = NOBODY
     gratuitous_arp: GratuitousArp = GratuitousArp()
 
     @property
