@@ -36,16 +36,10 @@ from trimaran.model.router import RouterKey, VirtualRouter
 from trimaran.model.tracking import Readings
 from trimaran.net import links
 from trimaran.net.links import Link
-<<<<<<< HEAD
 from trimaran.vrrp import events
-from trimaran.vrrp.actions import SendAdvertisement
-from trimaran.vrrp.group import Group
-=======
-from trimaran.vrrp import events, packet
-from trimaran.vrrp.actions import State
+from trimaran.vrrp.actions import SendAdvertisement, State
 from trimaran.vrrp.group import Group, group_state
 from trimaran.vrrp.notices import Happened, News, Subject
->>>>>>> main
 
 log = logging.getLogger("speaker")
 
@@ -247,14 +241,10 @@ class Speaker:
             self._report_due = True
             asyncio.get_running_loop().call_soon(self._report)
 
-<<<<<<< HEAD
-    def handed_over(self, name: str, successor: IPAddress | None) -> None:
-=======
     def happened(self, happened: Happened) -> None:
         self._send(RouterNews(happened))
 
-    def handed_over(self, name: str, successor: IPv4Address | None) -> None:
->>>>>>> main
+    def handed_over(self, name: str, successor: IPAddress | None) -> None:
         self._send(HandedOver(name, successor))
 
     # Reports
