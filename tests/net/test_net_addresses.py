@@ -14,6 +14,7 @@ from trimaran.net import addresses
 from trimaran.net.errors import NetError
 
 VIP = VirtualAddress(IPv4Address("10.99.0.10"), 24, "tv0", "tv0:10")
+OTHER = IPv4Address("10.98.0.10")
 SIXTH = VirtualAddress(IPv6Address("2001:db8::10"), 64, "tv0")
 
 
@@ -87,19 +88,20 @@ def test_what_the_kernel_refuses_is_an_error_in_words() -> None:
     ("attributes", "shown"),
     [
         (Attributes(scope=253), "scope link"),
-        (Attributes(broadcast=IPv4Address("10.99.0.255")), "brd 10.99.0.255"),
-        (Attributes(peer=IPv4Address("10.77.0.1")), "inet 10.99.0.10 peer 10.77.0.1/24"),
+        (Attributes(broadcast=IPv4Address("10.98.0.255")), "brd 10.98.0.255"),
+        (Attributes(peer=IPv4Address("10.77.0.1")), "inet 10.98.0.10 peer 10.77.0.1/24"),
         (Attributes(prefix_route=False), "noprefixroute"),
         (Attributes(preferred=0), "deprecated"),
     ],
 )
 def test_what_ip_address_can_set(attributes: Attributes, shown: str) -> None:
-    vip = replace(VIP, label=None, attributes=attributes)
+    # In a subnet of its own: the kernel wants one scope for all addresses of one.
+    vip = replace(VIP, address=OTHER, label=None, attributes=attributes)
 
     async def story() -> None:
         async with AsyncIPRoute() as ipr:
             assert await addresses.add(ipr, vip) is True
-            listing = ip("-4", "address", "show", "dev", "tv0", "to", "10.99.0.10")
+            listing = ip("-4", "address", "show", "dev", "tv0", "to", "10.98.0.10")
             assert shown in listing
             assert await addresses.remove(ipr, vip) is True
 
