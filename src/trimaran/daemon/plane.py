@@ -18,8 +18,10 @@ from pyroute2 import AsyncIPRoute
 from trimaran.daemon import changes, planes
 from trimaran.daemon.child import CannotRun, Send
 from trimaran.daemon.choice import Kind
+from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
     AddressesHeld,
+    Applied,
     Change,
     Changed,
     ConfigurePlane,
@@ -88,7 +90,7 @@ class Plane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, interfaces, timeouts, synchronisation):
+            case ConfigurePlane(services, interfaces, timeouts, synchronisation, number):
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
@@ -99,6 +101,7 @@ class Plane:
                 self._take_addresses()
                 self._resolve_now.set()
                 self._report()
+                self._send(Applied(number, few(self._dataplane.left_out())))
                 self._synchronise(synchronisation)
             case HoldAddresses(number, addresses):
                 self._announced = addresses
