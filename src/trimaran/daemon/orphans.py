@@ -14,6 +14,7 @@ from trimaran.model.config import Config
 from trimaran.model.routing import Route, Rule
 from trimaran.net import addresses, links, routing
 from trimaran.net.errors import NetError
+from trimaran.net.links import InterfaceAddress, Link
 
 log = logging.getLogger("steward")
 
@@ -23,7 +24,7 @@ _note = decoder(tuple[VirtualAddress, ...])
 async def remove_stale(netlink: AsyncIPRoute, config: Config, note: Path) -> None:
     """Remove what a daemon that was killed has left: by its note, or as VIPs of `config`.
 
-    An interface's first address is its own, whatever a configuration says.
+    An interface's first IPv4 address is its own, whatever a configuration says.
     """
     noted: tuple[VirtualAddress, ...] = ()
     with suppress(OSError, msgspec.DecodeError):
@@ -31,7 +32,7 @@ async def remove_stale(netlink: AsyncIPRoute, config: Config, note: Path) -> Non
     secondary = {
         (link.name, found.address)
         for link in (await links.links(netlink)).values()
-        for found in link.addresses[1:]
+        for found in _virtual(link)
     }
     configured = (
         address
@@ -63,3 +64,9 @@ async def remove(netlink: AsyncIPRoute, held: Iterable[VirtualAddress], why: str
                 log.warning("removed %s from %s: %s", address, address.device, why)
         except NetError as error:
             log.error("%s", error)
+
+
+def _virtual(link: Link) -> list[InterfaceAddress]:
+    """The addresses of an interface that may be virtual ones."""
+    ipv4 = [address for address in link.addresses if address.address.version == 4]
+    return [address for address in link.addresses if address not in ipv4[:1]]

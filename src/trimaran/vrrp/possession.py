@@ -1,8 +1,7 @@
 """Which addresses, routes and rules are put on the machine and taken off it."""
 
-from ipaddress import IPv4Address
-
 from trimaran.model.address import VirtualAddress
+from trimaran.model.ip import IPAddress
 from trimaran.model.routing import NO_ROUTING, Routing
 from trimaran.vrrp.actions import AddAddresses, AddRouting, RemoveAddresses, RemoveRouting
 from trimaran.vrrp.outbox import Outbox
@@ -25,7 +24,7 @@ class Possession:
         self._route(RemoveRouting, self._situation.router.routing)
         self._remove(self._situation.router.addresses)
 
-    def restore(self, address: IPv4Address) -> tuple[VirtualAddress, ...]:
+    def restore(self, address: IPAddress) -> tuple[VirtualAddress, ...]:
         """Put one back that was lost; which one it is, if it is one of these."""
         lost = tuple(a for a in self._situation.router.addresses if a.address == address)
         self._add(lost)
