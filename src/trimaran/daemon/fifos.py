@@ -58,9 +58,7 @@ class FifoWriter:
             self._full = error.errno == errno.EAGAIN
 
     def close(self) -> None:
-        """Remove what was made, and end the reader: `closed` waits for that."""
-        if self._reader is not None:
-            self._reader.cancel()
+        """Remove what was made; what reads it is ended by `closed`."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -69,7 +67,7 @@ class FifoWriter:
                 os.unlink(self.fifo.path)
 
     async def closed(self) -> None:
-        """Wait until the reader has ended."""
+        """End the reader, and wait until it has ended."""
         if self._reader is not None:
             await cancel([self._reader])
 
