@@ -50,7 +50,7 @@ FAR_ENOUGH = {
 LEFT_OUT = {
     "07-persistence": re.compile(r"\[2001:|--pe |:506\d"),
     "10-sctp": re.compile(r"\[2001:"),
-    "19-order": re.compile(r"\[2001:|-f \d|FWM"),
+    "19-order": re.compile(r"\[2001:|-f -?\d|FWM"),
     "22-conn-persist": re.compile(r"\[2001:"),
     "23-stats": re.compile(r"\[2001:"),
     "25-names": re.compile(r"\[2001:|vip6"),
