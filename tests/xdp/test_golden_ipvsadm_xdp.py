@@ -36,7 +36,7 @@ FAR_ENOUGH = {
     "14-errors-service": 34,
     "16-weights": 12,
     "17-timeouts": 16,
-    "19-order": 17,
+    "19-order": 16,
     "20-conn-dr": 22,
     "22-conn-persist": 16,
     "23-stats": 18,

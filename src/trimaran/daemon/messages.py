@@ -4,8 +4,6 @@ One tagged, typed value a line (JSON). The steward is the middle of a star: chil
 talk to each other, so any of them can die and come back without the others noticing.
 """
 
-from ipaddress import IPv4Address
-
 import msgspec
 
 from trimaran.daemon.changes import Outcome, Wanted
@@ -13,7 +11,7 @@ from trimaran.dataplane.base import Service
 from trimaran.model.address import VirtualAddress
 from trimaran.model.bfd import BfdSession
 from trimaran.model.ip import IPAddress
-from trimaran.model.router import VirtualRouter
+from trimaran.model.router import RouterKey, VirtualRouter
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 from trimaran.model.sync import Synchronisation
@@ -32,12 +30,12 @@ class Message(msgspec.Struct, frozen=True, tag=True):
 class ConfigureSpeaker(Message, frozen=True):
     """The whole set of virtual routers to run.
 
-    `resumed`: interface and VRID of those that were master when the speaker before this one
+    `resumed`: those that were master when the speaker before this one
     died, so short a time ago that no backup can have noticed. `maintenance`: none shall take part.
     """
 
     routers: tuple[VirtualRouter, ...]
-    resumed: tuple[tuple[str, int], ...] = ()
+    resumed: tuple[RouterKey, ...] = ()
     maintenance: bool = False
 
 
@@ -66,13 +64,15 @@ class ConfigureBfd(Message, frozen=True):
 class ConfigurePlane(Message, frozen=True):
     """The whole desired state of the dataplane, and the interfaces that clients come in by.
 
-    `timeouts`: 0 for those that are to be as they were.
+    `timeouts`: 0 for those that are to be as they were. `Applied` answers, with this number or
+    that of a later one.
     """
 
     services: tuple[Service, ...]
     interfaces: tuple[str, ...]
     timeouts: Timeouts = NO_TIMEOUTS
     synchronisation: Synchronisation | None = None
+    number: int = 0
 
 
 class HoldAddresses(Message, frozen=True):
@@ -139,13 +139,12 @@ class RouterStatus(Message, frozen=True):
     """What a virtual router is doing. `since`: seconds since the epoch."""
 
     name: str
-    interface: str
-    vrid: int
+    key: RouterKey
     state: str
     reason: str
     since: float
     priority: int
-    master: IPv4Address | None
+    master: IPAddress | None
     addresses: tuple[str, ...]
     transitions: int
     adverts_sent: int
@@ -165,7 +164,7 @@ class HandedOver(Message, frozen=True):
     """A hand-over is over: this one is master now; None: nobody took over."""
 
     name: str
-    successor: IPv4Address | None
+    successor: IPAddress | None
 
 
 class RoutersStatus(Message, frozen=True):
@@ -269,6 +268,13 @@ class PlaneStatus(Message, frozen=True):
     """Interface → the reason why the dataplane is not attached to it."""
 
 
+class Applied(Message, frozen=True):
+    """The `ConfigurePlane` with this number is in force, but for what had to be `left_out`."""
+
+    number: int
+    left_out: tuple[str, ...] = ()
+
+
 class Changed(Message, frozen=True):
     """What became of the `Change` with this number."""
 
@@ -302,6 +308,7 @@ FromChild = (
     | RouterNews
     | HoldRequest
     | AddressesHeld
+    | Applied
     | Changed
     | ServersStatus
     | TrackerReadings

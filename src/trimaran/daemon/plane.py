@@ -9,15 +9,19 @@ and a program that does not serve it.
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from contextlib import suppress
+from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
 
 from trimaran.daemon import changes, planes
 from trimaran.daemon.child import CannotRun, Send
 from trimaran.daemon.choice import Kind
+from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
     AddressesHeld,
+    Applied,
     Change,
     Changed,
     ConfigurePlane,
@@ -86,7 +90,7 @@ class Plane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, interfaces, timeouts, synchronisation):
+            case ConfigurePlane(services, interfaces, timeouts, synchronisation, number):
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
@@ -97,6 +101,7 @@ class Plane:
                 self._take_addresses()
                 self._resolve_now.set()
                 self._report()
+                self._send(Applied(number, few(self._dataplane.left_out())))
                 self._synchronise(synchronisation)
             case HoldAddresses(number, addresses):
                 self._announced = addresses
@@ -170,8 +175,8 @@ class Plane:
                 self._report()
 
     def _take_addresses(self) -> None:
-        local = {address.address for link in self._links.values() for address in link.addresses}
-        announced = {address.address for address in self._announced}
+        local = _ipv4(a.address for link in self._links.values() for a in link.addresses)
+        announced = _ipv4(address.address for address in self._announced)
         self._dataplane.set_local(local)
         self._dataplane.set_held((local | announced) & self._service_addresses)
 
@@ -264,3 +269,7 @@ class Plane:
         attachments = self._dataplane.attachments()
         modes = {name: attachment.mode for name, attachment in attachments.items()}
         self._send(PlaneStatus(Kind.XDP, modes, self._trouble))
+
+
+def _ipv4(addresses: Iterable[IPAddress]) -> set[IPv4Address]:
+    return {address for address in addresses if isinstance(address, IPv4Address)}
