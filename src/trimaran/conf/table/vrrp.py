@@ -78,6 +78,14 @@ AUTHENTICATION = Keyword(
     "VRRP version 2 only.",
     block=Block("vrrp_instance/authentication", (AUTH_TYPE, AUTH_PASS)),
 )
+ACCEPT = Keyword("accept", Flag(), "Take packets to the addresses; the default.", default=False)
+NO_ACCEPT = Keyword(
+    "no_accept",
+    Flag(),
+    "Drop packets to the addresses (by nftables), unless the priority is 255: they are for what is "
+    "forwarded only. `accept` wins.",
+    default=False,
+)
 DONT_TRACK_PRIMARY = Keyword(
     "dont_track_primary",
     Flag(),
@@ -126,6 +134,8 @@ VRRP_INSTANCE = Keyword(
             NOPREEMPT,
             VERSION,
             AUTHENTICATION,
+            ACCEPT,
+            NO_ACCEPT,
             DONT_TRACK_PRIMARY,
             *INSTANCE_TRACKS,
             VIRTUAL_IPADDRESS,
