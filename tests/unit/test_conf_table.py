@@ -7,9 +7,12 @@ from typing import Any
 from trimaran.conf.known import judge, known_keywords
 from trimaran.conf.schema import Block, Entries, Keyword
 from trimaran.conf.table import FILE
-from trimaran.conf.table.http_checks import OWN
+from trimaran.conf.table.http_checks import OWN as OWN_OF_HTTP
+from trimaran.conf.table.services import DRAIN_TIMEOUT
 from trimaran.conf.tokens import Word, source
 from trimaran.views.keywords import reference
+
+OWN = (*OWN_OF_HTTP, DRAIN_TIMEOUT)
 
 
 def rows(block: Block | Entries[Any]) -> Iterator[tuple[str, Keyword[Any]]]:
