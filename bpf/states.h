@@ -30,14 +30,14 @@ static __always_inline int is_established(__u32 state)
 }
 
 /* What follows from a change of state. Not static, so that it costs who calls it no stack. */
-__noinline int account(__u32 destination, __u32 client, __u32 before, __u32 after)
+__noinline int account(__u32 destination, __u64 half0, __u64 half1, __u32 before, __u32 after)
 {
 	__u32 active = active_connection[after & (STATES - 1)];
 
 	if (active != active_connection[before & (STATES - 1)])
 		shift(load_of(destination), active);
 	if (live.persistent && is_established(after))
-		assure(destination, client);
+		assure(destination, half0, half1);
 	return 0;
 }
 
@@ -55,6 +55,6 @@ static __always_inline int advance(struct flow *f, __u64 control, const struct p
 	if (exchange(&f->control, control, updated) != control)
 		return 0;
 	if (next != state)
-		account(destination_of(control), p->addresses, state, next);
+		account(destination_of(control), client_half(p, 0), client_half(p, 1), state, next);
 	return 1;
 }
