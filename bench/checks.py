@@ -55,7 +55,7 @@ async def measure(servers: int, rate: int, seconds: float) -> str:
     await asyncio.sleep(seconds)
     attempts = checker.attempts - attempts
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
-    checker.close()
+    await checker.close()
     listener.close()
 
     up = sum(server.up is True for server in reports[-1].servers)

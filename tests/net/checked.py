@@ -70,7 +70,7 @@ async def watched(
     try:
         yield made
     finally:
-        made.checker.close()
+        await made.checker.close()
 
 
 def first_verdict(*checks: Check, policy: ScriptPolicy | None = None, seconds: float = 5.0) -> str:

@@ -85,7 +85,7 @@ class Observed:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.checker.close()
+        await self.checker.close()
 
 
 @pytest.fixture

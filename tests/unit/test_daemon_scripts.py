@@ -1,6 +1,7 @@
 """Running scripts: in order, one at a time, as whom, and what becomes of those that hang."""
 
 import asyncio
+import gc
 import logging
 import os
 import time
@@ -19,15 +20,18 @@ def shell(command: str, **more: str) -> Script:
     return Script(("sh", "-c", command), **more)
 
 
-def run(*notices: Notice, policy: ScriptPolicy = ROOT, longest: float = 20) -> None:
+def run(
+    *notices: Notice, policy: ScriptPolicy = ROOT, longest: float = 20, patience: float = 20
+) -> None:
     async def main() -> None:
         scripts = Scripts(longest_seconds=longest)
         for notice in notices:
             scripts.run([notice], policy)
             await asyncio.sleep(0)
-        await scripts.finish(20)
+        await scripts.finish(patience)
 
     asyncio.run(main())
+    gc.collect()  # says what nobody has reaped
 
 
 def test_the_last_state_wins_and_no_two_run_at_once(tmp_path: Path) -> None:
@@ -49,9 +53,12 @@ def test_subjects_do_not_wait_for_each_other() -> None:
     assert time.monotonic() - start < 1.9
 
 
-def test_what_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limits", [{"longest": 0.3}, {"patience": 0.3}], ids=str)
+def test_what_hangs_is_ended_with_all_that_it_started(
+    tmp_path: Path, limits: dict[str, float]
+) -> None:
     start = time.monotonic()
-    run(Notice("a", shell(f"sleep 60 & echo $! >{tmp_path}/pid; wait")), longest=0.3)
+    run(Notice("a", shell(f"sleep 60 & echo $! >{tmp_path}/pid; wait")), **limits)
     assert time.monotonic() - start < 10
     pid = int((tmp_path / "pid").read_text())
     time.sleep(0.1)

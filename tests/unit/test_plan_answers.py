@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from trimaran.plan.alternatives import compare
+from trimaran.plan.alternatives import compare, roomier
 from trimaran.plan.evaluate import evaluate, loads
 from trimaran.plan.planner import plan
 from trimaran.plan.problem import Demand, Host, Infeasible, Normal, Objective, Plan
@@ -59,6 +59,17 @@ def test_four_vips_fit_with_any_head_room() -> None:
         "1-2 VIPs: fewer than the 3 hosts: one would idle",
         "3 VIPs: whatever the lists, some loss puts 100 % on a host",
     )
+
+
+def test_a_plan_without_head_room_names_one_that_has_it() -> None:
+    tight = plan(replace(EXERCISE, objective=Objective.FIT))
+    found = roomier(tight)
+    assert found is not None
+    assert (len(found.lists), found.evaluation.peak_load) == (4, 0.75)
+    assert roomier(found) is None
+    full = replace(EXERCISE, objective=Objective.ANY, traffic=2 * GIGABIT)
+    assert plan(full).evaluation.peak_load == 1
+    assert roomier(plan(full)) is None, "two survivors carry 1 Gbit/s each, whatever the lists"
 
 
 def test_two_vips_fit_if_a_host_may_idle() -> None:

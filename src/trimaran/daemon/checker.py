@@ -28,7 +28,7 @@ from trimaran.daemon.attempts import attempt, most_nanoseconds
 from trimaran.daemon.attempts.failure import Failed
 from trimaran.daemon.attempts.sockets import open_socket
 from trimaran.daemon.messages import ConfigureChecker, ServersStatus, ServerStatus, ToChild
-from trimaran.daemon.tasks import spawn
+from trimaran.daemon.tasks import cancel, spawn
 from trimaran.health import tcp
 from trimaran.health.roster import Roster, Standing
 from trimaran.health.schedule import Schedule
@@ -90,6 +90,8 @@ class Checker:
         self._policy = ScriptPolicy()
         self._probes: dict[Check, _Probe] = {}
         self._open: dict[int, _Probe] = {}
+        # Attempts that are no longer wanted, but have not put away what they hold.
+        self._ending: set[asyncio.Task[None]] = set()
         self._answers = select.epoll()
         self._loop.add_reader(self._answers.fileno(), self._take_answers)
         self._alarms: list[tuple[int, int, _Probe]] = []
@@ -111,7 +113,7 @@ class Checker:
                 self.configure(services, policy)
 
     async def stop(self, *, orphaned: bool) -> None:
-        self.close()
+        await self.close()
 
     def configure(
         self, services: tuple[VirtualService, ...], policy: ScriptPolicy = _PLAIN
@@ -134,8 +136,8 @@ class Checker:
         self._log(changed)
         self._report_soon()
 
-    def close(self) -> None:
-        """Stop all checks and report nothing more."""
+    async def close(self) -> None:
+        """Stop all checks, wait until nothing of them is left, and report nothing more."""
         for probe in self._probes.values():
             self._stop(probe)
         self._probes.clear()
@@ -145,6 +147,7 @@ class Checker:
                 timer.cancel()
         self._loop.remove_reader(self._answers.fileno())
         self._answers.close()
+        await cancel(tuple(self._ending))
 
     # Alarms: each probe has at most one, for its next start or for its attempt's time limit.
 
@@ -275,6 +278,8 @@ class Checker:
         if probe.task is not None:
             task, probe.task = probe.task, None
             if task is not asyncio.current_task():
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
                 task.cancel()
 
     def _stop(self, probe: _Probe) -> None:

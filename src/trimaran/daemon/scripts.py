@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from shutil import which
 
-from trimaran.daemon.tasks import spawn
+from trimaran.daemon.tasks import cancel, spawn
 from trimaran.health.notices import Notice
 from trimaran.model.script import Script, ScriptPolicy
 
@@ -45,9 +45,10 @@ class Scripts:
                 self._running[subject] = spawn(self._work(subject), f"scripts: {subject}")
 
     async def finish(self, seconds: float) -> None:
-        """Wait for all that run or wait; those that take longer go on without us."""
+        """Wait for all that run or wait; those that take longer are ended."""
         if self._running:
-            await asyncio.wait(self._running.values(), timeout=seconds)
+            _, late = await asyncio.wait(self._running.values(), timeout=seconds)
+            await cancel(late)
 
     async def _work(self, subject: str) -> None:
         while (next_one := self._waiting.pop(subject, None)) is not None:
@@ -64,9 +65,14 @@ class Scripts:
         try:
             status = await asyncio.wait_for(process.wait(), self._longest)
         except TimeoutError:
-            await end(process)
             log.error("%s: %s took too long: ended", subject, script.command[0])
             return
+        except asyncio.CancelledError:
+            log.warning("%s: %s still runs: ended, as all is", subject, script.command[0])
+            raise
+        finally:
+            if process.returncode is None:
+                await end(process)
         if status:
             log.warning("%s: %s ended with status %d", subject, script.command[0], status)
 
@@ -85,19 +91,28 @@ async def start(script: Script, policy: ScriptPolicy) -> asyncio.subprocess.Proc
             )
         _warn_of(weak)
     root = os.geteuid() == 0  # who is not stays who he is
-    return await asyncio.create_subprocess_exec(
-        program,
-        *script.command[1:],
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        cwd="/",
-        env={"PATH": _PATH, "HOME": user.pw_dir, "USER": user.pw_name},
-        start_new_session=True,
-        user=user.pw_uid if root else None,
-        group=group if root else None,
-        extra_groups=[] if root else None,
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            program,
+            *script.command[1:],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": _PATH, "HOME": user.pw_dir, "USER": user.pw_name},
+            start_new_session=True,
+            user=user.pw_uid if root else None,
+            group=group if root else None,
+            extra_groups=[] if root else None,
+        )
     )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # It may run already, and have started others.
+        with suppress(OSError):
+            await kill(await starting)
+        raise
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
@@ -106,14 +121,14 @@ async def end(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), GRACE_SECONDS)
-    kill(process)
-    await process.wait()
+    await kill(process)
 
 
-def kill(process: asyncio.subprocess.Process) -> None:
-    """End a process and all that it started at once."""
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """End a process and all that it started at once, and reap it."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 @cache

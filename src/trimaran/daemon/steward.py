@@ -9,19 +9,18 @@ import errno
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from pyroute2 import AsyncIPRoute
 
 from trimaran.conf import Result, Severity
-from trimaran.daemon import changes, control, leftovers, systemd
+from trimaran.daemon import changes, control, leftovers, orphans, systemd
 from trimaran.daemon.choice import Choice, Kind
-from trimaran.daemon.desired import client_interfaces, desired_services
-from trimaran.daemon.encoding import decoder, encode
+from trimaran.daemon.desired import client_interfaces
+from trimaran.daemon.encoding import encode
+from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
     AddressesHeld,
     Change,
@@ -44,23 +43,15 @@ from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
-from trimaran.health import notices
-from trimaran.health.quorum import Quorums
-from trimaran.health.weights import weighted
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
-from trimaran.model.service import ServerKey, ServiceKey
-from trimaran.net import addresses, links
-from trimaran.net.errors import NetError
 from trimaran.vrrp.actions import State
 
 log = logging.getLogger("steward")
 
 Reload = Callable[[], Result]
 """Reads the file again."""
-
-_note = decoder(tuple[VirtualAddress, ...])
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -101,10 +92,7 @@ class Steward:
         self._hold_number = 0
         self._change_number = 0
         self._changes: dict[int, asyncio.Future[changes.Outcome]] = {}
-        self._fitness: dict[tuple[ServiceKey, ServerKey], bool] = {}
-        self._weights: dict[tuple[ServiceKey, ServerKey], int] = {}
-        self._quorums = Quorums()
-        self._quorate: Mapping[ServiceKey, bool] = {}
+        self._knowledge = Knowledge()
         self._scripts = Scripts()
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
@@ -136,7 +124,9 @@ class Steward:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         async with AsyncIPRoute() as self._netlink:
             log.info("dataplane: %s: %s", self._dataplane.kind, self._dataplane.reason)
-            await self._remove_stale_addresses()
+            await orphans.remove_stale(
+                self._netlink, self._config, self._run_directory.held_addresses
+            )
             if self._dataplane.kind is Kind.XDP:
                 leftovers.remove_services(self._run_directory.services_made)
             try:
@@ -154,9 +144,7 @@ class Steward:
             systemd.notify("STOPPING=1")
             watchdog.cancel()
             server.close()
-            config = self._config
-            ending = notices.of_the_end(config.virtual_services, self._fitness, self._quorate)
-            self._scripts.run(ending, config.scripts)
+            self._scripts.run(self._knowledge.end(self._config), self._config.scripts)
             await self._stop_children()
             await self._scripts.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
@@ -200,7 +188,7 @@ class Steward:
     async def _stop_children(self) -> None:
         """The speaker first: its peers must hear of it before packets stop being served."""
         if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
-            await self._remove_held_addresses()
+            await self._let_go()
         ipvs = self._dataplane.kind is Kind.IPVS
         _, cleaned = await asyncio.gather(
             self._checker.stop(_STOP_OTHERS_SECONDS),
@@ -212,10 +200,14 @@ class Steward:
             leftovers.remove_programs()
 
     async def _speaker_died(self) -> None:
-        await self._remove_held_addresses()
+        await self._let_go()
         self._last_words, self._last_words_at = self._routers, self._routers_heard
         self._routers = RoutersStatus(())
         self._hold(())
+
+    async def _let_go(self) -> None:
+        held, self._held = self._held, ()
+        await orphans.remove(self._netlink, held, "the speaker is gone")
 
     # Messages
 
@@ -255,31 +247,11 @@ class Steward:
         self._plane.send(HoldAddresses(self._hold_number, held))
 
     def _learn_fitness(self) -> None:
-        """A checker that was started again knows nothing yet: what was known stays true."""
-        configured = self._configured_servers()
-        known = {
-            key: status.up
-            for status in self._servers.servers
-            if status.up is not None and (key := (status.service, status.server)) in configured
-        }
-        weights = {key: weight for key, weight in self._weights.items() if key not in known} | {
-            key: status.weight
-            for status in self._servers.servers
-            if status.weight is not None and (key := (status.service, status.server)) in known
-        }
-        if known.items() <= self._fitness.items() and weights == self._weights:
+        told = self._knowledge.learn(self._config, self._servers.servers)
+        if told is None:
             return
-        self._weights = weights
-        policy = self._config.scripts
-        changes = notices.of_servers(
-            self._config.virtual_services,
-            self._fitness,
-            self._fitness | known,
-            first_results=policy.first_results,
-        )
-        self._scripts.run(changes, policy)
-        self._fitness |= known
-        if configured <= self._fitness.keys():
+        self._scripts.run(told, self._config.scripts)
+        if self._knowledge.is_complete(self._config):
             self._settle()
         self._configure_plane()
 
@@ -301,18 +273,6 @@ class Steward:
             self._synchronised = True
             if self._config.synchronisation is not None:
                 self._configure_speaker()
-
-    def _configured_servers(self) -> set[tuple[ServiceKey, ServerKey]]:
-        return {
-            (service.key, server.key)
-            for service in self._config.virtual_services
-            for server in service.real_servers
-        }
-
-    def _forget_removed_servers(self) -> None:
-        configured = self._configured_servers()
-        self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
-        self._weights = {key: weight for key, weight in self._weights.items() if key in configured}
 
     def _configure_speaker(self) -> None:
         heard = self._synchronised or self._config.synchronisation is None
@@ -339,7 +299,7 @@ class Steward:
         self._checker.send(ConfigureChecker(self._config.virtual_services, self._config.scripts))
 
     def _plane_ready(self) -> None:
-        if not self._configured_servers():
+        if self._knowledge.is_complete(self._config):
             self._settle()
         self._configure_plane()
         self._configure_speaker()
@@ -347,11 +307,8 @@ class Steward:
     def _configure_plane(self) -> None:
         if not self._settled:
             return
-        config = replace(
-            self._config, virtual_services=weighted(self._config.virtual_services, self._weights)
-        )
-        self._settle_quorums(config)
-        services = desired_services(config, self._fitness, self._quorate)
+        services, told = self._knowledge.conclude(self._config)
+        self._scripts.run(told, self._config.scripts)
         interfaces = client_interfaces(self._config)
         self._plane.send(
             ConfigurePlane(
@@ -359,16 +316,6 @@ class Steward:
             )
         )
         self._plane.send(HoldAddresses(self._hold_number, self._held))
-
-    def _settle_quorums(self, config: Config) -> None:
-        """See which services have a quorum, and tell the log and their scripts of changes."""
-        services, before = config.virtual_services, self._quorate
-        self._quorate = self._quorums.settle(services, self._fitness)
-        for key, up in self._quorate.items():
-            if up != before.get(key, True):
-                log.warning("%s %s", key, "has its quorum again" if up else "has lost its quorum")
-        changes = notices.of_quorums(services, before, self._quorate)
-        self._scripts.run(changes, self._config.scripts)
 
     # Reload, stop, status
 
@@ -390,7 +337,7 @@ class Steward:
             log.error("reload refused: net_namespace cannot change while the daemon runs")
         else:
             self._config = config
-            self._forget_removed_servers()
+            self._knowledge.forget_others(config)
             self._configure_plane()
             self._configure_speaker()
             self._configure_checker()
@@ -439,41 +386,5 @@ class Steward:
                 ProcessStatus(child.name, child.pid, child.since, child.restarts)
                 for child in self._children
             ),
-            quorate=self._quorate,
+            quorate=self._knowledge.quorate,
         )
-
-    # Addresses that must not outlive the speaker
-
-    async def _remove_stale_addresses(self) -> None:
-        """What a daemon that was killed has left: by its note, or as VIPs of this configuration.
-
-        An interface's first address is its own, whatever a configuration says.
-        """
-        noted: tuple[VirtualAddress, ...] = ()
-        with suppress(OSError, msgspec.DecodeError):
-            noted = _note.decode(self._run_directory.held_addresses.read_bytes())
-        secondary = {
-            (link.name, found.address)
-            for link in (await links.links(self._netlink)).values()
-            for found in link.addresses[1:]
-        }
-        configured = (
-            address
-            for router in self._config.virtual_routers
-            for address in router.addresses
-            if (address.device, address.address) in secondary
-        )
-        for address in dict.fromkeys((*noted, *configured)):
-            await self._remove_address(address, "left behind")
-
-    async def _remove_held_addresses(self) -> None:
-        held, self._held = self._held, ()
-        for address in held:
-            await self._remove_address(address, "the speaker is gone")
-
-    async def _remove_address(self, address: VirtualAddress, why: str) -> None:
-        try:
-            if await addresses.remove(self._netlink, address):
-                log.warning("removed %s from %s: %s", address, address.device, why)
-        except NetError as error:
-            log.error("%s", error)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from trimaran.daemon import bus, child
 from trimaran.daemon.messages import Alive, FromChild, Log, Message, Ready, Stop
 from trimaran.daemon.pace import SLOWNESS
-from trimaran.daemon.tasks import spawn
+from trimaran.daemon.tasks import cancel, spawn
 
 log = logging.getLogger("steward")
 
@@ -50,7 +50,6 @@ class Supervised:
         self.ready = False
         self._hooks = hooks
         self._bus: bus.Bus[FromChild] | None = None
-        self._process: asyncio.subprocess.Process | None = None
         self._heard = 0.0
         self._stopping = False
         self._log = logging.getLogger(name)
@@ -68,23 +67,19 @@ class Supervised:
     async def stop(self, seconds: float) -> bool:
         """Ask the child to clean up and end; kill it if it does not in time (False)."""
         self._stopping = True
-        process, task = self._process, self._task
+        task = self._task
         if task is None:
             return True
-        if self._bus is None or process is None or not self.ready:
+        if self._bus is None or not self.ready:
             # It waits to be started again, or has not set anything up yet.
-            task.cancel()
-            if process is not None and process.returncode is None:
-                process.kill()
+            await cancel((task,))
             return False
         self._bus.send(Stop())
         try:
             await asyncio.wait_for(asyncio.shield(task), seconds)
         except TimeoutError:
             log.error("%s (pid %d) did not stop in %.1f s: killed", self.name, self.pid, seconds)
-            with suppress(ProcessLookupError):
-                process.kill()
-            task.cancel()
+            await cancel((task,))
             return False
         return True
 
@@ -111,19 +106,23 @@ class Supervised:
 
     async def _run_once(self) -> int:
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *child.command(self._body, theirs.fileno(), self._options),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-            )
-        self._process, self.pid, self.since = process, process.pid, time.time()
+        try:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *child.command(self._body, theirs.fileno(), self._options),
+                    pass_fds=(theirs.fileno(),),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                )
+        except BaseException:
+            ours.close()
+            raise
+        self.pid, self.since = process.pid, time.time()
         self._heard = time.monotonic() + _START_SECONDS * SLOWNESS
         all_heard = asyncio.Event()
-        self._bus = await bus.to_child(ours, self._receive, all_heard.set)
         watch = spawn(self._watch(process), f"watch {self.name}")
         try:
+            self._bus = await bus.to_child(ours, self._receive, all_heard.set)
             status = await process.wait()
             # Its last words may still be in the socket.
             with suppress(TimeoutError):
@@ -131,8 +130,12 @@ class Supervised:
             return status
         finally:
             watch.cancel()
-            self._bus.close()
-            self._bus = None
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            if self._bus is not None:
+                self._bus.close()
+                self._bus = None
 
     def _receive(self, message: FromChild) -> None:
         self._heard = max(self._heard, time.monotonic())

@@ -2,11 +2,13 @@
 
 import asyncio
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 EXIT_DEFECT = 70
 """The exit status after an exception that nobody expected (EX_SOFTWARE of sysexits.h)."""
+
+_FAREWELL_SECONDS = 5.0
 
 
 def describe_defect(context: dict[str, Any]) -> str:
@@ -28,6 +30,17 @@ def spawn(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(_complain)
     return task
+
+
+async def cancel(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and wait until they have put away what they hold.
+
+    For a few seconds: one that cannot be cancelled must not keep a process from ending.
+    """
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
 
 
 def _complain(task: asyncio.Task[None]) -> None:

@@ -1,10 +1,11 @@
-"""Where VRRP with several VIPs ends: the plan beside ECMP, and when it is the wrong tool."""
+"""What to weigh a plan against: one with head-room, and ECMP, where VRRP is the wrong tool."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from trimaran.plan.instance import instance
-from trimaran.plan.problem import MAX_VIPS, Plan
+from trimaran.plan.planner import plan as planned
+from trimaran.plan.problem import MAX_VIPS, Infeasible, Plan
 from trimaran.plan.remedies import fluid_load
 from trimaran.plan.wording import percent, plural
 
@@ -12,6 +13,22 @@ MANY_HOSTS = 8
 """Beyond so many hosts, perfect balance under two losses takes more than 168 VIPs."""
 ANSWER_ADDRESSES = 29
 """A records that a DNS answer of 512 octets holds (RFC 1035 section 2.3.4)."""
+HEAD_ROOM = Fraction(1, 1000)
+"""The least head-room that is worth a name: links are not filled to the last bit."""
+
+
+def roomier(plan: Plan) -> Plan | None:
+    """Where the number of VIPs was free and a host comes to stand exactly at what is allowed:
+
+    the fewest that leave the least head-room. None if there is head-room, or none to be had.
+    """
+    demand = plan.demand
+    if demand.vips is not None or plan.evaluation.peak_load != demand.max_load:
+        return None
+    try:
+        return planned(replace(demand, max_load=demand.max_load * (1 - HEAD_ROOM)))
+    except Infeasible:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

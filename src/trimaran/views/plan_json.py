@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from trimaran.plan.alternatives import compare
+from trimaran.plan.alternatives import compare, roomier
 from trimaran.plan.directors import Site
 from trimaran.plan.problem import Demand, Infeasible, Plan
 from trimaran.views.plan_dns import records
@@ -21,6 +21,8 @@ def plan_json(plan: Plan, site: Site, dns: str | None = None) -> str:
     ]
     beside = compare(plan)
     document["ecmp"] = {"peak": exact(beside.ecmp_peak), "advice": list(beside.advice)}
+    if (room := roomier(plan)) is not None:
+        document["roomier"] = plan_document(room) | {"max_load": _decimal(room.demand.max_load)}
     document["asked"] = _asked(plan.demand, site)
     if dns is not None:
         document["dns"] = records(dns, site.addresses[: len(plan.lists)])

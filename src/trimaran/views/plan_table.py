@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from trimaran.plan.alternatives import compare
+from trimaran.plan.alternatives import compare, roomier
 from trimaran.plan.directors import Site
 from trimaran.plan.problem import Demand, Objective, Plan
 from trimaran.plan.units import quantity_text
@@ -164,7 +164,18 @@ def _proof(plan: Plan) -> list[str]:
     given = plan.demand.vips is not None
     claim = "no lower peak is possible for these VIPs" if given else "no fewer VIPs will do"
     head = f"Proven: {claim}." if plan.proven else f"Not proven that {claim}."
-    return [head, *(f"  {reason}" for reason in plan.reasons)]
+    return [head, *(f"  {reason}" for reason in plan.reasons), *_head_room(plan)]
+
+
+def _head_room(plan: Plan) -> list[str]:
+    found = roomier(plan)
+    if found is None:
+        return []
+    return [
+        f"That leaves no head-room. With any at all (--max-load "
+        f"{percent(found.demand.max_load).replace(' ', '')}) it takes "
+        f"{plural(len(found.lists), 'VIP')}: worst peak {percent(found.evaluation.peak_load)}."
+    ]
 
 
 def _beyond(plan: Plan) -> list[str]:

@@ -27,6 +27,7 @@ async def attempt(check: MiscCheck, policy: ScriptPolicy) -> Verdict:
         await scripts.end(process)
         return misc.unfinished(check)
     finally:
+        # Cancelled: as the check is no longer wanted, or the checker ends.
         if process.returncode is None:
-            scripts.kill(process)
+            await scripts.kill(process)
     return misc.judge(check, status)

@@ -11,10 +11,13 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
 
+from trimaran.dataplane.applied import Applied
 from trimaran.dataplane.base import (
     Destination,
     Persistence,
@@ -39,6 +42,7 @@ from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
 from trimaran.dataplane.xdp.lists import HASHING, Lists
 from trimaran.dataplane.xdp.masquerade import MasqueradeIndex
 from trimaran.dataplane.xdp.tables import Records, Tables
+from trimaran.dataplane.xdp.vacancies import Vacancies
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, Protocol, SchedulerFlag, ServerKey, ServiceKey
@@ -47,6 +51,8 @@ TRASH_PERIOD: Final = 120 * SECOND
 _ONE_PACKET: Final = 4
 _PERSISTENT: Final = 1
 _NO_SERVICE: Final = 0xFFFFFFFF
+_ON_THE_WAY: Final = DestinationFlag.RESOLVED | DestinationFlag.REACHABLE
+_LOCAL_OR_RESOLVED: Final = DestinationFlag.LOCAL | DestinationFlag.RESOLVED
 RETIRED_PORT: Final = 65535
 """What IPVS renames the ports of a template to that could not be used."""
 UNSPECIFIED: Final = IPv4Address(0)
@@ -144,14 +150,19 @@ class Editor:
         self._local: frozenset[IPAddress] = frozenset()
         self._services: dict[ServiceKey, int] = {}
         self._destinations: dict[tuple[ServiceKey, ServerKey], int] = {}
+        self._of_address: dict[IPAddress, set[int]] = {}
+        self._applied = Applied()
         self._idle_since: dict[int, int] = {}
         self._reclaimable: list[int] | None = None
         self._left_out: list[str] = []
-        for service in np.flatnonzero(tables.services["configured"]).tolist():
+        configured, used = tables.services["configured"], tables.destinations["flags"]
+        for service in np.flatnonzero(configured).tolist():
             self._services[service_key(tables, service)] = service
-        for destination in np.flatnonzero(tables.destinations["flags"]).tolist():
-            self._destinations[self._identity(destination)] = destination
+        for destination in np.flatnonzero(used).tolist():
+            self._enter(self._identity(destination), destination)
             self._recall_way(destination)
+        self._free_services = Vacancies(np.flatnonzero(configured == 0).tolist())
+        self._free_destinations = Vacancies(np.flatnonzero(used == 0).tolist())
         self._lists = Lists(tables, self.services())
         self._masqueraded = MasqueradeIndex(tables)
         self._repair_index()
@@ -165,6 +176,10 @@ class Editor:
         )
         return key, server_key(self._tables, destination)
 
+    def _enter(self, identity: tuple[ServiceKey, ServerKey], destination: int) -> None:
+        self._destinations[identity] = destination
+        self._of_address.setdefault(identity[1].address, set()).add(destination)
+
     def _recall_way(self, destination: int) -> None:
         """What an earlier owner of the tables knew of the way there holds until contradicted."""
         record = self._tables.destinations[destination]
@@ -176,7 +191,7 @@ class Editor:
                 record["mac"].tobytes(),
                 record["source_mac"].tobytes(),
                 int(record["interface"]),
-                int(record["mtu"]) + methods.overhead(self._tables, destination),
+                int(record["mtu"]) + methods.overhead(*methods.read(self._tables, destination)),
                 IPv4Address(int(record["source"])),
             )
 
@@ -188,14 +203,21 @@ class Editor:
                 libbpf.delete(self._tables.service_ids, present)
         for key, service in wanted.items():
             libbpf.update(self._tables.service_ids, key, service.to_bytes(4, "little"))
-        self._count_services()
-
-    def _count_services(self) -> None:
-        """How many there are, and of the kinds that cost a packet a second look."""
         services, live = self._tables.services[self.services()], self._tables.live
         live["wildcards"] = np.count_nonzero(services["port"] == 0)
         live["persistent"] = np.count_nonzero(services["flags"] & _PERSISTENT)
         live["services"] = len(services)
+
+    def _count_service(self, service: int, change: int) -> None:
+        """One more or less (1, -1), and of the kinds that cost a packet a second look."""
+        record = self._tables.services[service]
+        self._count("services", change)
+        self._count("wildcards", change * (record["port"] == 0))
+        self._count("persistent", change * (int(record["flags"]) & _PERSISTENT))
+
+    def _count(self, name: str, change: int) -> None:
+        live = self._tables.live
+        live[name] = int(live[name]) + int(change)
 
     def services(self) -> list[int]:
         """Records of the configured services."""
@@ -207,11 +229,7 @@ class Editor:
 
     def addresses(self) -> set[IPv4Address]:
         """Addresses of all destinations that packets may still go to."""
-        return {
-            server.address
-            for _, server in self._destinations
-            if isinstance(server.address, IPv4Address)
-        }
+        return {address for address in self._of_address if isinstance(address, IPv4Address)}
 
     def masqueraded(self) -> set[IPv4Address]:
         """Addresses of the servers whose replies must come by here."""
@@ -229,14 +247,27 @@ class Editor:
         """Makes the services so, as far as there is room; a line for each step taken, and for
         each thing left out that was not left out before."""
         before = set(self._left_out)
-        cannot = {service.key: unsupported(service) for service in services}
-        wanted = [service for service in services if cannot[service.key] is None]
-        steps = self._approach(wanted)
+        changed, gone = self._unlike(services)
+        self._applied.forget()
+        cannot = {s.key: why for s in changed if (why := unsupported(s)) is not None}
+        wanted = [service for service in changed if service.key not in cannot]
+        gone += [key for key in cannot if key in self._services]
+        steps = self._approach(wanted, gone)
         if self._left_out and any(isinstance(s, DeleteService | DeleteDestination) for s in steps):
             # New comes before old: now that the old is gone there may be room for the rest.
             steps += self._approach(wanted)
-        self._left_out += [f"{key}: left out: {why}" for key, why in cannot.items() if why]
+        self._left_out += [f"{key}: left out: {why}" for key, why in cannot.items()]
+        if not self._left_out:
+            self._applied.settle(services)
         return [str(step) for step in steps] + [s for s in self._left_out if s not in before]
+
+    def _unlike(self, services: Sequence[Service]) -> tuple[list[Service], list[ServiceKey]]:
+        """Which may not be so in the tables, and are to be looked at; and which are to go."""
+        found = self._applied.compare(services)
+        if found is not None:
+            return found
+        wanted = {service.key for service in services}
+        return [*services], [key for key in self._services if key not in wanted]
 
     def execute(self, step: Step) -> None:
         """Takes one step, or raises `Refused`, as IPVS does (see `admission`)."""
@@ -244,6 +275,7 @@ class Editor:
         number = self._services.get(key)
         present = None if number is None else read_service(self._tables, number)
         admit(step, present)
+        self._applied.forget()
         if isinstance(step, DeleteService):
             self._delete_service(key)
             return
@@ -262,17 +294,20 @@ class Editor:
         """The record of a configured service."""
         return self._services.get(key)
 
-    def _approach(self, services: Sequence[Service]) -> list[Step]:
+    def _approach(self, services: Sequence[Service], gone: Sequence[ServiceKey] = ()) -> list[Step]:
         """Takes those steps from what is to the services for which there is room."""
         self._left_out = []
         self._reclaimable = None
-        actual = [read_service(self._tables, service) for service in self.services()]
+        actual = [
+            read_service(self._tables, self._services[service.key])
+            for service in services
+            if service.key in self._services
+        ]
+        actual += [Service(key) for key in gone]
         desired = {service.key: service.destinations for service in services}
-        touched: dict[ServiceKey, list[Step]] = {}
-        for step in difference(services, actual):
-            touched.setdefault(step.service, []).append(step)
         taken: list[Step] = []
-        for key, changes in touched.items():
+        for key, steps in groupby(difference(services, actual), key=attrgetter("service")):
+            changes = list(steps)
             if isinstance(changes[0], DeleteService):
                 self._delete_service(key)
                 taken += changes
@@ -319,7 +354,7 @@ class Editor:
         for record, destination in edited.items():
             self._set_parameters(record, destination)
             self._set_method(record, destination)
-        fresh = settings is not None and self._set_settings(service, settings)
+        fresh = settings is not None and self._set_settings(service, settings, new=new)
         combined = added + before
         if self._tables.services["scheduler"][service] in HASHING:
             # Directors of one configuration shall have one table, whatever came when.
@@ -334,13 +369,12 @@ class Editor:
         for record in gone:
             self._set_flags(record, clear=DestinationFlag.CONFIGURED)
         if new:
+            self._count_service(service, 1)
             self._tables.services["configured"][service] = 1
             libbpf.update(self._tables.service_ids, _index_key(key), service.to_bytes(4, "little"))
-        if settings is not None:
-            self._count_services()
         return taken
 
-    def _set_settings(self, service: int, settings: Settings) -> bool:
+    def _set_settings(self, service: int, settings: Settings, *, new: bool) -> bool:
         """True if the scheduler is another one now."""
         record = self._tables.services[service]
         scheduler = SCHEDULERS.index(settings.scheduler)
@@ -349,6 +383,9 @@ class Editor:
             record["netmask"] = settings.persistence.netmask
             record["timeout"] = settings.persistence.timeout
             flags |= _PERSISTENT
+        if not new:
+            was_persistent = int(record["flags"]) & _PERSISTENT
+            self._count("persistent", (flags & _PERSISTENT) - was_persistent)
         record["flags"] = flags
         changed = bool(record["scheduler"] != scheduler)
         record["scheduler"] = scheduler
@@ -365,8 +402,7 @@ class Editor:
         if (load["upper"], load["lower"]) == (upper, lower):
             return
         load["upper"], load["lower"] = upper, lower
-        active, inactive = (int(counts[record]) for counts in tables.connections())
-        total = active + inactive
+        total = int(load["connections"]) >> 32 & 0x7FFFFFFF
         if upper and total >= upper:
             self._mark_overloaded(record, overloaded=True)
         elif not upper or total < (lower or upper - (upper >> 2)):
@@ -384,12 +420,10 @@ class Editor:
             if new is not None:
                 self._tables.destinations["service"][destination] = _NO_SERVICE
         if new is not None:
-            del self._services[key]
+            self._free_services.give_back(self._services.pop(key))
 
     def _add_service(self, key: ServiceKey) -> int | None:
-        unused = np.flatnonzero(self._tables.services["configured"] == 0)
-        taken = set(self._services.values())
-        service = next((int(s) for s in unused if int(s) not in taken), None)
+        service = self._free_services.take()
         if service is None:
             return None
         record = self._tables.services[service]
@@ -410,13 +444,14 @@ class Editor:
         service = self._services.pop(key)
         libbpf.delete(tables.service_ids, _index_key(key))
         tables.services["configured"][service] = 0
-        self._count_services()
+        self._count_service(service, -1)
+        self._free_services.give_back(service)
         self._lists.release(service)
         # What it counted stays in the total; a service made anew counts from zero.
         members = np.flatnonzero(
             (tables.destinations["flags"] != 0) & (tables.destinations["service"] == service)
         )
-        counted = tables.counted()[members] - tables.ledger["base"][members]
+        counted = tables.counted(members) - tables.ledger["base"][members]
         tables.ledger["base"][-1] += self._former(service) + counted.sum(axis=0)
         for destination in members.tolist():
             self._set_flags(destination, clear=DestinationFlag.CONFIGURED)
@@ -437,12 +472,8 @@ class Editor:
             number = self._new_record(key, destination.key)
             if number is None:
                 return None
-            tables.ledger[number] = np.zeros((), dtype=tables.ledger.dtype)
-            tables.loads[number] = np.zeros((), dtype=tables.loads.dtype)
-            tables.templates[number] = 0
-            tables.ledger["base"][number] = tables.counted()[number]
         elif tables.destinations["service"][number] != service:
-            tables.ledger["base"][number] = tables.counted()[number]
+            tables.ledger["base"][number] = tables.counted(number)
         tables.destinations["service"][number] = service
         tables.ledger["share"][number] = 0  # also of one that comes back
         self._set_parameters(number, destination)
@@ -463,15 +494,17 @@ class Editor:
         record["translated_port"] = server.port if key.port else 0
         record["protocol"] = key.protocol.number
         record["flags"] = DestinationFlag.USED
-        self._destinations[key, server] = number
+        self._tables.loads[number] = 0
+        self._tables.templates[number] = 0
+        self._enter((key, server), number)
         return number
 
     def _unused_record(self) -> int | None:
         """A free record, or the oldest in the trash that no connection refers to."""
+        unused = self._free_destinations.take()
+        if unused is not None:
+            return unused
         flags = self._tables.destinations["flags"]
-        unused = np.flatnonzero(flags == 0)
-        if len(unused):
-            return int(unused[0])
         if self._reclaimable is None:
             # A packet in flight may still be making a connection to one just removed.
             libbpf.wait_for_packets()
@@ -484,18 +517,18 @@ class Editor:
             destination = self._reclaimable.pop()
             if not int(flags[destination]) & DestinationFlag.CONFIGURED:
                 self._free(destination)
-                return destination
+                return self._free_destinations.take()
         return None
 
     def _set_flags(self, destination: int, *, put: int = 0, clear: int = 0) -> None:
         flags = self._tables.destinations["flags"]
-        flags[destination] = (int(flags[destination]) | put) & ~clear
+        flags[destination] = int(flags[destination]) & ~int(clear) | int(put)
 
     def set_local(self, addresses: Collection[IPAddress]) -> None:
         """Which addresses are the director's own: packets for these go up its own stack."""
-        self._local = frozenset(addresses)
-        for destination in self._destinations.values():
-            self._resolve(destination)
+        before, self._local = self._local, frozenset(addresses)
+        for address in before ^ self._local:
+            self._resolve_all(address)
 
     def set_neighbour(self, address: IPAddress, neighbour: Neighbour | None) -> None:
         """How to reach a destination; None: no longer known (connections use the last way)."""
@@ -503,9 +536,11 @@ class Editor:
             self._neighbours.pop(address, None)
         else:
             self._neighbours[address] = neighbour
-        for (_, server), destination in self._destinations.items():
-            if server.address == address:
-                self._resolve(destination)
+        self._resolve_all(address)
+
+    def _resolve_all(self, address: IPAddress) -> None:
+        for destination in self._of_address.get(address, ()):
+            self._resolve(destination, address)
 
     def _set_method(self, number: int, destination: Destination) -> None:
         methods.write(self._tables, number, destination)
@@ -513,22 +548,17 @@ class Editor:
             self._masqueraded.add(number)
         elif destination.forwarding is Forwarding.TUNNEL:
             self._tables.live["tunnelled"] = 1
-        self._resolve(number)
+        self._resolve(number, destination.key.address)
 
-    def _resolve(self, destination: int) -> None:
-        address = server_key(self._tables, destination).address
-        local, resolved, reachable = (
-            DestinationFlag.LOCAL,
-            DestinationFlag.RESOLVED,
-            DestinationFlag.REACHABLE,
-        )
-        forwarding, _ = methods.read(self._tables, destination)
+    def _resolve(self, destination: int, address: IPAddress) -> None:
+        """Writes the way to a server into its record, if there is one."""
+        forwarding, tunnel = methods.read(self._tables, destination)
         if address in self._local or forwarding is Forwarding.LOCAL:
-            self._set_flags(destination, put=local, clear=resolved | reachable)
+            self._set_flags(destination, put=DestinationFlag.LOCAL, clear=_ON_THE_WAY)
             return
         neighbour = self._neighbours.get(address)
         if neighbour is None:
-            self._set_flags(destination, clear=local | resolved)
+            self._set_flags(destination, clear=_LOCAL_OR_RESOLVED)
             return
         # Two stores of eight bytes: the first changes when only the server's MAC does.
         record = self._tables.destinations[destination : destination + 1].view("<u8")
@@ -536,9 +566,9 @@ class Editor:
         record[0] = int.from_bytes(way[:8], "little")
         record[1] = int.from_bytes(way[8:], "little")
         self._tables.destinations["source"][destination] = int(neighbour.source)
-        overhead = methods.overhead(self._tables, destination)
+        overhead = methods.overhead(forwarding, tunnel)
         self._tables.destinations["mtu"][destination] = min(neighbour.mtu, 0xFFFF) - overhead
-        self._set_flags(destination, put=resolved | reachable, clear=local)
+        self._set_flags(destination, put=_ON_THE_WAY, clear=DestinationFlag.LOCAL)
 
     def empty_trash(self, now: int) -> None:
         """Frees removed destinations that nothing has referred to for two minutes.
@@ -547,24 +577,33 @@ class Editor:
         """
         self._lists.settle()
         tables = self._tables
-        referred = tables.referred()
-        for destination in list(self._destinations.values()):
-            flags = int(tables.destinations["flags"][destination])
-            if flags & DestinationFlag.CONFIGURED or referred[destination]:
-                self._idle_since.pop(destination, None)
-            elif now - self._idle_since.setdefault(destination, now) >= TRASH_PERIOD:
+        flags = tables.destinations["flags"]
+        trash = (flags != 0) & (flags & DestinationFlag.CONFIGURED == 0) & (tables.referred() == 0)
+        before = self._idle_since
+        self._idle_since = {d: before.get(d, now) for d in np.flatnonzero(trash).tolist()}
+        for destination, since in list(self._idle_since.items()):
+            if now - since >= TRASH_PERIOD:
                 self._free(destination)
 
     def _free(self, destination: int) -> None:
         tables = self._tables
-        del self._destinations[self._identity(destination)]
+        identity = self._identity(destination)
+        del self._destinations[identity]
+        sharing = self._of_address[identity[1].address]
+        sharing.discard(destination)
+        if not sharing:
+            del self._of_address[identity[1].address]
         self._masqueraded.remove(destination)
         self._idle_since.pop(destination, None)
         service = int(tables.destinations["service"][destination])
         if service != _NO_SERVICE:
-            counted = tables.counted()[destination] - tables.ledger["base"][destination]
+            counted = tables.counted(destination) - tables.ledger["base"][destination]
             self._former(service)[...] += counted
-        tables.destinations[destination] = np.zeros((), dtype=tables.destinations.dtype)
+        tables.destinations[destination] = 0
+        # Whoever has the record next begins to count here.
+        tables.ledger[destination] = 0
+        tables.ledger["base"][destination] = tables.counted(destination)
+        self._free_destinations.give_back(destination)
 
 
 def _index_key(key: ServiceKey) -> bytes:

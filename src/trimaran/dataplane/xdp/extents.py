@@ -42,6 +42,8 @@ class Extents:
 
     def settle(self) -> None:
         """What was released becomes free."""
+        if not self._released:
+            return
         merged: list[tuple[int, int]] = []
         for first, length in sorted(self._free + self._released):
             if merged and merged[-1][0] + merged[-1][1] == first:

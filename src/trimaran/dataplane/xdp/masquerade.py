@@ -47,9 +47,13 @@ class MasqueradeIndex:
             return
         flags[destination] |= DestinationFlag.MASQUERADED
         key = self._key(destination)
-        self._siblings.setdefault(key, []).append(destination)
-        self._link(key)
-        if len(self._siblings[key]) == 1:
+        siblings = self._siblings.setdefault(key, [])
+        siblings.append(destination)
+        if len(siblings) > 1:
+            self._tables.destinations["sibling"][destination] = 0
+            self._tables.destinations["sibling"][siblings[-2]] = destination + 1
+        else:
+            self._link(key)
             self._count(key, 1)
 
     def remove(self, destination: int) -> None:

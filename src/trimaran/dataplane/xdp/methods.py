@@ -44,9 +44,8 @@ def read(tables: Tables, number: int) -> tuple[Forwarding, Tunnel]:
     return FORWARDINGS[record["forwarding"]], tunnel
 
 
-def overhead(tables: Tables, number: int) -> int:
+def overhead(forwarding: Forwarding, tunnel: Tunnel) -> int:
     """Bytes that the tunnel takes from the MTU; 0 without one."""
-    forwarding, tunnel = read(tables, number)
     if forwarding is not Forwarding.TUNNEL:
         return 0
     return (

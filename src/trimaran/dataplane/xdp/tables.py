@@ -12,6 +12,11 @@ from trimaran.dataplane.xdp import layout, libbpf
 
 Records = NDArray[Any]
 
+_WORDS: Final = list(layout.COUNTERS.names or ())
+_COUNTED: Final = [
+    _WORDS.index(name) for name in ("connections", "packets", "packets_out", "bytes", "bytes_out")
+]
+
 _MAPPED: Final = {
     "flows": layout.FLOW,
     "services": layout.SERVICE,
@@ -54,6 +59,8 @@ class Tables:
         self.events = mapped["events"]
         self.newcomers = mapped["newcomers"]
         self.counters = mapped["counters"].reshape(-1, len(self.destinations))
+        words = self.counters.itemsize // 8
+        self._counter_words = self.counters.view("<u8").reshape(*self.counters.shape, words)
         self.live = self._map(LIVE_MAP, layout.LIVE)[0]
         self.service_ids = descriptors[SERVICE_IDS]
         self.masqueraded = descriptors[MASQUERADED]
@@ -82,12 +89,10 @@ class Tables:
             if clock == int(self.live["clock"]):
                 return clock / 256 + elapsed * layout.TICKS_PER_SECOND / 1e9
 
-    def counted(self) -> NDArray[np.int64]:
-        """Connections, packets in and out, bytes in and out of every destination."""
-        sums = np.zeros((len(self.destinations), 5), dtype=np.int64)
-        names = ("connections", "packets", "packets_out", "bytes", "bytes_out")
-        for column, name in enumerate(names):
-            sums[:, column] = self.counters[name].sum(axis=0, dtype=np.uint64)
+    def counted(self, which: int | Records | slice = slice(None)) -> NDArray[np.int64]:
+        """Connections, packets in and out, bytes in and out of destinations (of all)."""
+        words = self._counter_words[:, which]
+        sums: NDArray[np.int64] = words.sum(axis=0)[..., _COUNTED].astype(np.int64)
         return sums
 
     def connections(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,0 +1,91 @@
+"""What the steward knows of real servers and services from what the checker has said.
+
+It outlives the checker: one that was started again knows nothing yet, and what was known stays
+true until it says otherwise. Nothing here waits for anything or talks to anyone.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from trimaran.daemon.desired import desired_services
+from trimaran.daemon.messages import ServerStatus
+from trimaran.dataplane.base import Service
+from trimaran.health import notices
+from trimaran.health.notices import Notice
+from trimaran.health.quorum import Quorums
+from trimaran.health.weights import weighted
+from trimaran.model.config import Config
+from trimaran.model.service import ServerKey, ServiceKey
+
+log = logging.getLogger("steward")
+
+_Server = tuple[ServiceKey, ServerKey]
+
+
+class Knowledge:
+    """Which real servers are fit, with which weights, and which services have their quorum."""
+
+    def __init__(self) -> None:
+        self._fitness: dict[_Server, bool] = {}
+        self._weights: dict[_Server, int] = {}
+        self._quorums = Quorums()
+        self.quorate: Mapping[ServiceKey, bool] = {}
+
+    def learn(self, config: Config, said: Iterable[ServerStatus]) -> list[Notice] | None:
+        """Take what the checker says; what scripts are to be told of it, None if it is not new."""
+        configured = _servers(config)
+        told = {
+            key: status
+            for status in said
+            if status.up is not None and (key := (status.service, status.server)) in configured
+        }
+        known = {key: bool(status.up) for key, status in told.items()}
+        weights = {key: weight for key, weight in self._weights.items() if key not in told} | {
+            key: status.weight for key, status in told.items() if status.weight is not None
+        }
+        if known.items() <= self._fitness.items() and weights == self._weights:
+            return None
+        self._weights = weights
+        before, self._fitness = self._fitness, self._fitness | known
+        return list(
+            notices.of_servers(
+                config.virtual_services,
+                before,
+                self._fitness,
+                first_results=config.scripts.first_results,
+            )
+        )
+
+    def forget_others(self, config: Config) -> None:
+        """Forget real servers that a new configuration does not have."""
+        configured = _servers(config)
+        self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
+        self._weights = {key: weight for key, weight in self._weights.items() if key in configured}
+
+    def is_complete(self, config: Config) -> bool:
+        """Has every real server been checked?"""
+        return _servers(config) <= self._fitness.keys()
+
+    def conclude(self, config: Config) -> tuple[tuple[Service, ...], list[Notice]]:
+        """What the dataplane shall hold now, and what scripts are to be told of quorums."""
+        services = weighted(config.virtual_services, self._weights)
+        before, self.quorate = self.quorate, self._quorums.settle(services, self._fitness)
+        for key, up in self.quorate.items():
+            if up != before.get(key, True):
+                log.warning("%s %s", key, "has its quorum again" if up else "has lost its quorum")
+        told = list(notices.of_quorums(services, before, self.quorate))
+        config = replace(config, virtual_services=services)
+        return desired_services(config, self._fitness, self.quorate), told
+
+    def end(self, config: Config) -> Iterable[Notice]:
+        """What scripts are to be told at the end of the daemon."""
+        return notices.of_the_end(config.virtual_services, self._fitness, self.quorate)
+
+
+def _servers(config: Config) -> set[_Server]:
+    return {
+        (service.key, server.key)
+        for service in config.virtual_services
+        for server in service.real_servers
+    }

@@ -1,0 +1,51 @@
+"""Virtual addresses that nobody holds any more: they must not outlive who held them."""
+
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from pyroute2 import AsyncIPRoute
+
+from trimaran.daemon.encoding import decoder
+from trimaran.model.address import VirtualAddress
+from trimaran.model.config import Config
+from trimaran.net import addresses, links
+from trimaran.net.errors import NetError
+
+log = logging.getLogger("steward")
+
+_note = decoder(tuple[VirtualAddress, ...])
+
+
+async def remove_stale(netlink: AsyncIPRoute, config: Config, note: Path) -> None:
+    """Remove what a daemon that was killed has left: by its note, or as VIPs of `config`.
+
+    An interface's first address is its own, whatever a configuration says.
+    """
+    noted: tuple[VirtualAddress, ...] = ()
+    with suppress(OSError, msgspec.DecodeError):
+        noted = _note.decode(note.read_bytes())
+    secondary = {
+        (link.name, found.address)
+        for link in (await links.links(netlink)).values()
+        for found in link.addresses[1:]
+    }
+    configured = (
+        address
+        for router in config.virtual_routers
+        for address in router.addresses
+        if (address.device, address.address) in secondary
+    )
+    await remove(netlink, dict.fromkeys((*noted, *configured)), "left behind")
+
+
+async def remove(netlink: AsyncIPRoute, held: Iterable[VirtualAddress], why: str) -> None:
+    """Remove addresses that are there, and say why; what cannot be removed is said too."""
+    for address in held:
+        try:
+            if await addresses.remove(netlink, address):
+                log.warning("removed %s from %s: %s", address, address.device, why)
+        except NetError as error:
+            log.error("%s", error)

@@ -1,0 +1,68 @@
+"""A master's side: its advertisements."""
+
+from trimaran.vrrp.actions import SendAdvertisement
+from trimaran.vrrp.exchange import advertisement
+from trimaran.vrrp.outbox import Outbox
+from trimaran.vrrp.situation import Situation
+from trimaran.vrrp.timers import next_advertisement
+
+
+class Advertising:
+    """Advertisements at regular times, and those out of turn. `sent` counts both."""
+
+    def __init__(self, situation: Situation, outbox: Outbox) -> None:
+        self._situation, self._outbox = situation, outbox
+        self.deadline: int | None = None
+        self.sent = 0
+        self._answered_at: int | None = None
+
+    def begin(self, now: int) -> None:
+        """Advertise now and from now on."""
+        self.send()
+        self.restart(now)
+
+    def restart(self, now: int) -> None:
+        """The next one is due an interval from now."""
+        self.deadline = now + self._situation.router.advertisement_interval
+
+    def hurry(self, now: int) -> None:
+        """The interval may have become shorter: the next one is due within it."""
+        if self.deadline is not None:
+            self.deadline = min(self.deadline, now + self._situation.router.advertisement_interval)
+
+    def end(self) -> None:
+        """Advertise no more."""
+        self.deadline = self._answered_at = None
+
+    def expire(self, now: int) -> None:
+        """Send the one that is due."""
+        if self.deadline is not None and now >= self.deadline:
+            interval = self._situation.router.advertisement_interval
+            self.deadline = next_advertisement(self.deadline, now, interval)
+            self.send()
+
+    def answer(self, now: int) -> bool:
+        """Tell a lesser master who is master. False: it was told a moment ago.
+
+        A flood of lesser advertisements must not become a flood of answers.
+        """
+        interval = self._situation.router.advertisement_interval
+        if self._answered_at is not None and now - self._answered_at < interval // 2:
+            return False
+        self._answered_at = now
+        self.send()
+        return True
+
+    def bid_farewell(self) -> None:
+        """Say that this master leaves (priority 0)."""
+        self.send(0)
+
+    def send(self, priority: int | None = None) -> None:
+        """Send one out of turn; with the effective priority, if no other is given."""
+        situation = self._situation
+        assert situation.primary is not None, "only a router with an address is ever master"
+        self.sent += 1
+        said = situation.priority if priority is None else priority
+        self._outbox.put(
+            SendAdvertisement(advertisement(situation.router, said), situation.primary)
+        )

@@ -1,0 +1,55 @@
+"""What a machine knows of itself, and of the interfaces that it depends on."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from trimaran.model.router import VirtualRouter
+from trimaran.vrrp.packet import OWNER_PRIORITY
+from trimaran.vrrp.timers import master_down_interval, skew_time
+from trimaran.vrrp.tracking import Standing, standing
+
+
+@dataclass(slots=True)
+class Situation:
+    """The circumstances of one virtual router, shared by the parts of its machine.
+
+    `primary`: its interface's primary address, if it has one; `link_fault`: why its interface
+    is unfit, if it is; `down`: the tracked interfaces that are.
+    """
+
+    router: VirtualRouter
+    primary: IPv4Address | None = None
+    link_fault: str | None = field(init=False)
+    down: frozenset[str] = frozenset()
+    standing: Standing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.link_fault = f"interface {self.router.interface} not found"
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Bring `standing` up to date with `router` and `down`."""
+        self.standing = standing(self.router, self.down)
+
+    @property
+    def priority(self) -> int:
+        """The effective one."""
+        return self.standing.priority
+
+    @property
+    def owner(self) -> bool:
+        """Whether the virtual addresses are this router's own (RFC 9568, 1.7)."""
+        return self.router.priority == OWNER_PRIORITY
+
+    @property
+    def fault(self) -> str | None:
+        """The reason to be in FAULT, if there is one."""
+        return self.link_fault or self.standing.fault
+
+    def skew(self, interval: int) -> int:
+        """The skew time, if the master advertises every `interval`."""
+        return skew_time(self.router.version, self.priority, interval)
+
+    def master_down_interval(self, interval: int) -> int:
+        """The master-down interval, if the master advertises every `interval`."""
+        return master_down_interval(self.router.version, self.priority, interval)

@@ -1,0 +1,72 @@
+"""A backup's side: what it knows of the master, and how long it waits for the next sign of it."""
+
+from ipaddress import IPv4Address
+
+from trimaran.model.duration import SECOND
+from trimaran.vrrp.packet import Advertisement
+from trimaran.vrrp.situation import Situation
+
+
+class Waiting:
+    """The master-down timer, and why it runs.
+
+    `master` is whoever was heard last and is fit to be master, `interval` the time between its
+    advertisements; this router's own as long as nobody is known.
+    """
+
+    def __init__(self, situation: Situation) -> None:
+        self._situation = situation
+        self.master: IPv4Address | None = None
+        self.interval = situation.router.advertisement_interval
+        self.deadline: int | None = None
+        self.rival = False
+        """Whether a lesser master was heard, which is about to be preempted."""
+        self._since = 0
+        self._expectation = ""  # why an expiring timer is no surprise
+
+    def know(self, master: IPv4Address | None) -> None:
+        """This one is master: this router itself, or nobody that is known."""
+        self.master = master
+        self.interval = self._situation.router.advertisement_interval
+
+    def follow(self, heard: Advertisement, sender: IPv4Address) -> None:
+        """The sender is master. Its interval counts (RFC 9568, 6.1)."""
+        self.master, self.interval = sender, heard.interval
+
+    def begin(self, now: int, wait: int | None = None) -> None:
+        """Wait afresh, for the master-down interval if nothing else is said."""
+        self._since = now
+        self._expectation = ""
+        self.rival = False
+        self.deadline = now + (self._master_down_interval() if wait is None else wait)
+
+    def begin_eagerly(self, now: int) -> None:
+        """Wait afresh for one advertisement only (`state MASTER`)."""
+        self.begin(now, self.interval + self._situation.skew(self.interval))
+
+    def end(self) -> None:
+        """Wait no more."""
+        self.deadline = None
+
+    def expect_takeover(self, sender: IPv4Address, now: int) -> None:
+        """The master has left (priority 0): wait for the skew time at most."""
+        soon = now + self._situation.skew(self.interval)
+        if self.deadline is None or soon < self.deadline:
+            self.deadline = soon
+        self._expectation = f"{sender} has left (priority 0)"
+
+    def expect_preemption(self, heard: Advertisement, sender: IPv4Address) -> None:
+        """A lesser one is master: its advertisements do not put the timer off."""
+        mine = self._situation.priority
+        self._expectation = f"priority {mine}, {sender} has only {heard.priority}"
+        self.rival = True
+
+    def expired(self, now: int) -> str | None:
+        """Why to become master now, if so it is."""
+        if self.deadline is None or now < self.deadline:
+            return None
+        silence = f"no advertisement for {(now - self._since) / SECOND:.3f} s"
+        return self._expectation or silence
+
+    def _master_down_interval(self) -> int:
+        return self._situation.master_down_interval(self.interval)
