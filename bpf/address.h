@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* IPv6 addresses as numbers. */
+/* Addresses of either version of IP, and IPv6's as numbers. */
 #pragma once
 #include "maps.h"
 
@@ -13,9 +13,23 @@ static __always_inline __u64 number_after(__u64 x, const union address *a)
 	return x ^ x >> 29;
 }
 
+/* A version of IP that has just been found out. The compiler must not see that it is a constant, or
+ * it would ask the packet again each time that it is looked at; the verifier, which must not take
+ * one version for the other, would not know the answer. */
+static __always_inline __u64 settled(__u64 version)
+{
+	asm volatile("" : "+r"(version));
+	return version;
+}
+
 static __always_inline __u64 number_of(const union address *a)
 {
 	return number_after(live.hash_seed, a);
+}
+
+static __always_inline union address ipv4_address(__u32 ipv4)
+{
+	return (union address){.half = {ipv4}};
 }
 
 /* IPVS's schedulers hash the exclusive or of the four words. */

@@ -20,12 +20,12 @@ __noinline int enter_one(__u32 index)
 		return ENTER_IGNORED;
 	key.transport = told->transport;
 	if (told->version == IPV6) {
-		key.version = IPV6;
+		key.version = settled(IPV6);
 		key.client = &told->client;
 		key.virtual_address = &told->virtual_address;
 		key.addresses = number_after(number_of(key.virtual_address), key.client);
 	} else {
-		key.version = IPV4;
+		key.version = settled(IPV4);
 		key.addresses = (__u64)told->virtual_address.ipv4 << 32 | told->client.ipv4;
 	}
 	wanted = told->control + now;	/* user space gives the time left */

@@ -144,7 +144,13 @@ static __always_inline int parse_version(struct xdp_md *ctx, struct packet *p, _
 /* The same of either version. */
 static __always_inline int parse_frame(struct xdp_md *ctx, struct packet *p)
 {
-	return parse_version(ctx, p, IPV4) || parse_version(ctx, p, IPV6);
+	if (parse_version(ctx, p, IPV4))
+		p->version = settled(IPV4);
+	else if (parse_version(ctx, p, IPV6))
+		p->version = settled(IPV6);
+	else
+		return 0;
+	return 1;
 }
 
 /* True when the frame is addressed to this interface: a switch may flood us with frames for
@@ -213,11 +219,12 @@ static __always_inline int parse_ip4(struct packet *p)
 	p->length = bounded(bpf_ntohs(p->ip->tot_len), 0xffff);
 	p->protocol = p->ip->protocol;
 	p->fragment = WHOLE;
+	p->fragment_id = p->ip->id;
+	p->client = p->virtual_address = 0;
 	if (p->ip->version != 4 || p->header < sizeof(struct iphdr) ||
 	    (void *)p->ip + p->length > p->end)
 		return NOT_OURS;
 	if (p->ip->frag_off & bpf_htons(IP_OFFSET_MASK | IP_MORE_FRAGMENTS)) {
-		p->fragment_id = p->ip->id;
 		if (p->ip->frag_off & bpf_htons(IP_OFFSET_MASK)) {
 			p->fragment = LATER_FRAGMENT;
 			return p->length > p->header ? OF_A_FRAGMENT : NOT_OURS;
@@ -232,8 +239,10 @@ static __always_inline int parse_ip6(struct xdp_md *ctx, struct packet *p)
 {
 	p->length = sizeof(struct ip6) + bounded(bpf_ntohs(p->ip6->payload), 0xffff);
 	p->header = sizeof(struct ip6);
+	p->transport_header = p->ip6 + 1;
 	p->protocol = p->ip6->next;
 	p->fragment = WHOLE;
+	p->fragment_id = 0;
 	if ((p->ip6->traffic & 0xf0) != 0x60 || (void *)p->ip6 + p->length > p->end)
 		return NOT_OURS;
 	if (may_be_extended(p->protocol)) {
@@ -245,8 +254,8 @@ static __always_inline int parse_ip6(struct xdp_md *ctx, struct packet *p)
 		p->protocol = transport_protocol(found);
 		p->fragment = transport_part(found);
 		p->fragment_id = transport_fragment_id(found);
+		p->transport_header = (void *)p->ip6 + p->header;
 	}
-	p->transport_header = (void *)p->ip6 + p->header;
 	p->client = &p->ip6->source;
 	p->virtual_address = &p->ip6->target;
 	if (p->fragment == LATER_FRAGMENT)

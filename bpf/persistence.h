@@ -36,13 +36,13 @@ static __always_inline int locate_template(struct template *t, const struct serv
 	__builtin_memset(t, 0, sizeof(*t));
 	t->key.transport = KIND_TEMPLATE | (__u64)s->protocol << 32 | (__u32)s->port << 16;
 	if (s->version != IPV6) {
-		t->key.version = IPV4;
+		t->key.version = settled(IPV4);
 		t->key.addresses = (__u64)s->address.ipv4 << 32 | ((__u32)half0 & s->netmask);
 		return find_neighbourhood(&t->key, &t->n);
 	}
-	t->key.version = IPV6;
-	t->client.half[0] = masked_half(half0, 0, s->netmask);
-	t->client.half[1] = masked_half(half1, 64, s->netmask);
+	t->key.version = settled(IPV6);
+	t->client.half[0] = masked_half(half0, 0, bpf_ntohl(s->netmask));
+	t->client.half[1] = masked_half(half1, 64, bpf_ntohl(s->netmask));
 	t->key.client = &t->client;
 	t->key.virtual_address = &s->address;
 	t->key.addresses = number_after(number_of(&s->address), &t->client);

@@ -23,7 +23,7 @@ static __always_inline void note_unresolved(const struct bpf_fib_lookup *route, 
 	if (version == IPV6)
 		__builtin_memcpy(&hop->address, route->ipv6_dst, sizeof(hop->address));
 	else
-		hop->address = (union address){.ipv4 = route->ipv4_dst};
+		hop->address = ipv4_address(route->ipv4_dst);
 	hop->version = version;
 	hop->interface = route->ifindex;
 }
@@ -76,7 +76,7 @@ static __always_inline struct way *way_to(const struct packet *p, union address 
 	if (p->version == IPV6)
 		*client = p->ip6->target;
 	else
-		*client = (union address){.ipv4 = p->ip->daddr};
+		*client = ipv4_address(p->ip->daddr);
 	place = fold_address(client) * 0x9E3779B1u >> 20 & (WAYS - 1);
 	return bpf_map_lookup_elem(&ways, &place);
 }

@@ -15,8 +15,8 @@ from trimaran.dataplane.base import (
     Tunnel,
 )
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 IPIP = Tunnel()

@@ -19,6 +19,7 @@ SLOTS: Final = 4
 STATES: Final = 32
 HELD_BUCKETS: Final = 1024
 HELD_SLOTS: Final = 16
+HELD6_SLOTS: Final = 8
 FILTER_WORDS: Final = 2048
 INTERFACES: Final = 1024
 TICKS_PER_SECOND: Final = 16
@@ -86,6 +87,9 @@ class Event(IntEnum):
     NO_TEMPLATE = 14
 
 
+ADDRESS: Final = np.dtype(("u1", (16,)))
+"""Of either version of IP; IPv4's is followed by zeros."""
+
 FLOW: Final = np.dtype(
     [
         ("addresses", "<u8"),
@@ -112,11 +116,22 @@ FLOW_FIELDS: Final = np.dtype(
     ]
 )
 
+FLOW6: Final = np.dtype([("flow", FLOW), ("client", ADDRESS), ("virtual_address", ADDRESS)])
+
+FLOW6_FIELDS: Final = np.dtype(
+    [
+        ("number", "<u8"),
+        *((name, FLOW_FIELDS[name]) for name in (FLOW_FIELDS.names or ())[2:]),
+        ("client", ADDRESS),
+        ("virtual", ADDRESS),
+    ]
+)
+
 SERVICE: Final = np.dtype(
     [
         ("list", "<u8"),
         ("turn", "<u8"),
-        ("address", ">u4"),
+        ("address", ADDRESS),
         ("port", ">u2"),
         ("protocol", "u1"),
         ("configured", "u1"),
@@ -125,7 +140,8 @@ SERVICE: Final = np.dtype(
         ("netmask", ">u4"),
         ("timeout", "<u4"),
         ("zero", "<u4"),
-        ("reserved", "<u4", (5,)),
+        ("version", "u1"),
+        ("reserved", "u1", (7,)),
     ]
 )
 
@@ -144,21 +160,24 @@ DESTINATION: Final = np.dtype(
         ("interface", "<u4"),
         ("mtu", "<u4"),
         ("flags", "<u4"),
-        ("address", ">u4"),
-        ("port", ">u2"),
-        ("protocol", "u1"),
-        ("forwarding", "u1"),
-        ("virtual_address", ">u4"),
-        ("virtual_port", ">u2"),
-        ("translated_port", ">u2"),
-        ("weight", "<u4"),
-        ("service", "<u4"),
-        ("source", ">u4"),
         ("tunnel_port", ">u2"),
         ("tunnel", "u1"),
         ("tunnel_checksum", "u1"),
+        ("port", ">u2"),
+        ("protocol", "u1"),
+        ("forwarding", "u1"),
+        ("address", ADDRESS),
+        ("translated_port", ">u2"),
+        ("virtual_port", ">u2"),
+        ("version", "u1"),
+        ("virtual_version", "u1"),
+        ("reserved", "<u2"),
+        ("weight", "<u4"),
+        ("service", "<u4"),
+        ("virtual_address", ADDRESS),
+        ("source", ADDRESS),
         ("sibling", "<u4"),
-        ("reserved2", "<u4"),
+        ("reserved2", "<u4", (7,)),
     ]
 )
 
@@ -202,6 +221,8 @@ BEHAVIOUR: Final = np.dtype(
     ]
 )
 
+HOP: Final = np.dtype([("address", ADDRESS), ("interface", "<u4"), ("version", "<u4")])
+
 LIVE: Final = np.dtype(
     [
         ("version", "<u8"),
@@ -221,10 +242,12 @@ LIVE: Final = np.dtype(
         ("reserved", "<u4"),
         ("behaviour", BEHAVIOUR),
         ("transition", "u1", (4, STATES, 32)),
-        ("unresolved_hop", "<u8"),
+        ("unresolved_hop", HOP),
         ("server_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
         ("held", "<u4", (HELD_BUCKETS, HELD_SLOTS)),
+        # Of IPv6 what `addresses.number_after` makes of the seed and them.
+        ("held6", "<u8", (HELD_BUCKETS, HELD6_SLOTS)),
         ("interfaces", INTERFACE, (INTERFACES,)),
     ]
 )
@@ -240,12 +263,19 @@ SWEEP: Final = np.dtype(
         ("expired", "<u4"),
         ("flows", "<u4"),
         ("round", "<u4"),
-        ("reserved", "<u4"),
+        ("version", "<u4"),
     ]
 )
 
 NEWCOMER: Final = np.dtype(
-    [("addresses", "<u8"), ("transport", "<u8"), ("control", "<u8"), ("timeout", "<u8")]
+    [
+        ("client", ADDRESS),
+        ("virtual_address", ADDRESS),
+        ("transport", "<u8"),
+        ("control", "<u8"),
+        ("timeout", "<u4"),
+        ("version", "<u4"),
+    ]
 )
 
 ENTERING: Final = np.dtype([("count", "<u4"), ("entered", "<u4")])
@@ -260,6 +290,7 @@ ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
 
 _STRUCTS: Final = {
     "flow": FLOW,
+    "flow6": FLOW6,
     "service": SERVICE,
     "list_head": LIST_HEAD,
     "member": MEMBER,
@@ -270,6 +301,7 @@ _STRUCTS: Final = {
     "events": EVENTS,
     "interface": INTERFACE,
     "behaviour": BEHAVIOUR,
+    "hop": HOP,
     "live": LIVE,
     "ledger": LEDGER,
     "sweep": SWEEP,
@@ -286,9 +318,11 @@ _MEANING: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much the maps hold. `flows` is a power of two; twice as many slots are made."""
+    """How much the maps hold. `flows`, of IPv4, and `flows6` are powers of two; twice as many
+    slots are made."""
 
     flows: int = 1 << 20
+    flows6: int = 16
     services: int = 1 << 12
     destinations: int = 1 << 14
 
@@ -296,6 +330,11 @@ class Capacity:
     def buckets(self) -> int:
         """Half full at capacity, so that nearly all flows find room in their first bucket."""
         return 2 * self.flows // SLOTS
+
+    @property
+    def buckets6(self) -> int:
+        """The same of IPv6."""
+        return 2 * self.flows6 // SLOTS
 
     @property
     def members(self) -> int:
@@ -309,8 +348,8 @@ class Capacity:
 
     @property
     def bytes(self) -> int:
-        """Memory of the connection table."""
-        return self.buckets * SLOTS * FLOW.itemsize
+        """Memory of the connection tables."""
+        return SLOTS * (self.buckets * FLOW.itemsize + self.buckets6 * FLOW6.itemsize)
 
 
 def version(capacity: Capacity, cpus: int) -> int:

@@ -159,6 +159,7 @@ def _close(maps: dict[str, int]) -> None:
 def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> None:
     for name, entries in {
         "flows": capacity.buckets,
+        "flows6": capacity.buckets6,
         "services": capacity.services,
         "members": capacity.members,
         "destinations": capacity.destinations,
@@ -169,8 +170,8 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         "events": cpus,
         "newcomers": layout.NEWCOMERS,
         "ledger": capacity.destinations + capacity.services + 1,
-        SERVICE_IDS: capacity.services,
-        MASQUERADED: capacity.destinations,
+        **dict.fromkeys(SERVICE_IDS.values(), capacity.services),
+        **dict.fromkeys(MASQUERADED.values(), capacity.destinations),
         BUDGETS: cpus,
     }.items():
         source.set_max_entries(name, entries)
@@ -193,6 +194,7 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
     ranks = {s: rank for rank, group in enumerate(states.EVICTION, start=1) for s in group}
     put("eviction_rank", by_state(lambda s: ranks.get(s, 0)))
     put("bucket_mask", (capacity.buckets - 1).to_bytes(4, "little"))
+    put("bucket_mask6", (capacity.buckets6 - 1).to_bytes(4, "little"))
     put("capacity", capacity.destinations.to_bytes(4, "little"))
 
 

@@ -1,19 +1,20 @@
 """The XDP dataplane, as the daemon drives it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from ipaddress import IPv4Address
 
 import numpy as np
 
 from trimaran.dataplane.base import DataplaneError, Service
 from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
+from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.attach import Attachment
 from trimaran.dataplane.xdp.layout import Capacity, Event
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
 from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.dataplane.xdp.statistics import Estimators
 from trimaran.dataplane.xdp.told import Told, enter
+from trimaran.model.ip import IPAddress
 from trimaran.sync.record import Record
 
 
@@ -119,17 +120,19 @@ class XdpDataplane(XdpOperator):
         program = self._loaded.programs.enter
         return enter(self._loaded.tables, program, records, self._editor.destinations())
 
-    def masqueraded(self) -> set[IPv4Address]:
+    def masqueraded(self) -> set[IPAddress]:
         """Servers behind masquerading: where they are reached by, the program must be, too."""
         return self._editor.masqueraded()
 
-    def unresolved_hop(self) -> tuple[int, IPv4Address] | None:
+    def unresolved_hop(self) -> tuple[int, IPAddress] | None:
         """Interface and address of a next hop that a reply found no MAC address of, lately."""
-        word = int(self.tables.live["unresolved_hop"])
-        if not word:
+        hop = self.tables.live["unresolved_hop"]
+        interface, version = int(hop["interface"]), int(hop["version"])
+        if not interface:
             return None
-        self.tables.live["unresolved_hop"] = 0
-        return word >> 32, IPv4Address((word & 0xFFFFFFFF).to_bytes(4, "little"))
+        address = address_in(hop["address"], version)
+        hop["interface"] = 0
+        return interface, address
 
     def poll(self, now_ns: int) -> Sequence[str]:
         """To be called every second: expiry, rates, trash, interfaces; lines for the log."""
@@ -158,10 +161,13 @@ class XdpDataplane(XdpOperator):
     def _sweep(self) -> int:
         """Clears expired entries; how many."""
         request = np.zeros((), dtype=layout.SWEEP)
-        request["buckets"] = self._loaded.tables.buckets
         request["round"] = self._round = self._round + 1 & 0xFFFFFFFF
-        answer = libbpf.run(self._loaded.programs.sweep, context=request.tobytes()).context
-        return int(np.frombuffer(answer, dtype=layout.SWEEP)[0]["expired"])
+        expired = 0
+        for version, buckets in self._loaded.tables.buckets.items():
+            request["version"], request["buckets"] = version, buckets
+            answer = libbpf.run(self._loaded.programs.sweep, context=request.tobytes()).context
+            expired += int(np.frombuffer(answer, dtype=layout.SWEEP)[0]["expired"])
+        return expired
 
     def _refresh_interfaces(self) -> list[str]:
         """Follows changes of MAC address and MTU; notices where our program is no more."""
