@@ -23,6 +23,7 @@ from typing import Any
 
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp import libbpf
+from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.service import Forwarding, Protocol, ServiceKey
 
@@ -128,7 +129,7 @@ def load_anchor() -> libbpf.BpfObject:
 
 def open_director() -> Director:
     """trimaran's own program with a service for each method, room for 1M flows."""
-    director = Director(XdpDataplane.open(flows=FLOWS, log=lambda line: None))
+    director = Director(XdpDataplane.open(Capacity(flows=FLOWS), log=lambda line: None))
     alone = Destination(server(SERVERS[0], MASQUERADED.port), forwarding=Forwarding.MASQUERADING)
     director.plane.apply(
         [

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import InitialState, TrackedInterface, VirtualRouter
+from trimaran.model.router import InitialState, VirtualRouter
+from trimaran.model.tracking import interface
 from trimaran.vrrp import actions, events
 from trimaran.vrrp.actions import State
 from trimaran.vrrp.machine import Machine
@@ -77,9 +78,8 @@ routers = st.builds(
     advertisement_interval=st.integers(1, 3).map(lambda s: s * SECOND),
     preempt=st.booleans(),
     addresses=st.sampled_from([tuple(VIPS), (VIPS[0],), ()]),
-    tracked_interfaces=st.sampled_from(
-        [(), (TrackedInterface("eth1"),), (TrackedInterface("eth1", -60),)]
-    ),
+    group=st.sampled_from([None, "g"]),
+    tracked=st.sampled_from([(), (interface("eth1"),), (interface("eth1", -60),)]),
 )
 senders = st.sampled_from([IPv4Address("10.0.0.99"), OURS, IPv4Address("10.0.0.101")])
 heard = advertisements() | st.builds(
@@ -94,7 +94,9 @@ anything = st.one_of(
     st.just(events.Started()),
     st.just(events.InterfaceUp(OURS)),
     st.just(events.InterfaceDown("down")),
-    st.sampled_from([frozenset(), frozenset({"eth1"})]).map(events.TrackedChanged),
+    st.booleans().map(lambda up: events.TrackersChanged({interface("eth1").tracker: up})),
+    st.sampled_from([None, "lb of its group: down"]).map(events.GroupFault),
+    st.sampled_from([events.Promoted(), events.Demoted("its group is backup")]),
     st.builds(Received, heard, senders),
     st.just(events.TimerExpired()),
     st.sampled_from(VIPS).map(lambda vip: events.AddressMissing(vip.address)),
@@ -125,7 +127,9 @@ def test_whatever_happens_only_a_master_holds_addresses(
         view, deadline = machine.view(), machine.deadline()
         assert held == (set(router.addresses) if view.state is State.MASTER else set())
         assert view.state is not State.MASTER or view.master == OURS
-        assert (deadline is not None) == (view.state in (State.BACKUP, State.MASTER))
+        assert (deadline is not None or machine.member().candidate) == (
+            view.state in (State.BACKUP, State.MASTER)
+        )
         if old.state is not State.MASTER and view.state is State.MASTER:
             assert isinstance(done[0], actions.SendAdvertisement)
         assert (view.state is old.state) == (view.transitions == old.transitions)

@@ -45,8 +45,8 @@ class Segment:
         if host not in self.machines:
             self.machines[host] = Machine(self.routers[host])
             if host not in self.unplugged:
-                self._tell(host, InterfaceUp(self.address(host)))
-            self._tell(host, Started())
+                self.tell(host, InterfaceUp(self.address(host)))
+            self.tell(host, Started())
 
     def start_all(self) -> None:
         for host in range(len(self.routers)):
@@ -60,18 +60,18 @@ class Segment:
     def stop(self, host: int) -> None:
         """Shut a host's director down in order."""
         if host in self.machines:
-            self._tell(host, Shutdown())
+            self.tell(host, Shutdown())
             self.kill(host)
 
     def unplug(self, host: int) -> None:
         self.unplugged.add(host)
         if host in self.machines:
-            self._tell(host, InterfaceDown("no carrier"))
+            self.tell(host, InterfaceDown("no carrier"))
 
     def plug(self, host: int) -> None:
         self.unplugged.discard(host)
         if host in self.machines:
-            self._tell(host, InterfaceUp(self.address(host)))
+            self.tell(host, InterfaceUp(self.address(host)))
 
     def run(self, duration: int) -> None:
         """Let this much time pass."""
@@ -91,13 +91,19 @@ class Segment:
                 _, _, receiver, datagram = heapq.heappop(self._in_flight)
                 self._deliver(receiver, datagram)
             else:
-                self._tell(host, TimerExpired())
+                self.tell(host, TimerExpired())
         self.now = end
+
+    def next_event(self) -> int | None:
+        """When something happens next, if nothing is done to the segment."""
+        arrivals = [flying[0] for flying in self._in_flight[:1]]
+        deadlines = (machine.deadline() for machine in self.machines.values())
+        return min([*arrivals, *(at for at in deadlines if at is not None)], default=None)
 
     def masters(self) -> frozenset[int]:
         return self.history[-1][1]
 
-    def _tell(self, host: int, event: Event) -> None:
+    def tell(self, host: int, event: Event) -> None:
         for action in self.machines[host].handle(event, self.now):
             if isinstance(action, SendAdvertisement) and host not in self.unplugged:
                 self._multicast(host, encode(action.advertisement, action.source))
@@ -118,7 +124,7 @@ class Segment:
         if host in self.machines and host not in self.unplugged:
             received = decode(datagram)
             assert isinstance(received, Received)
-            self._tell(host, received)
+            self.tell(host, received)
 
     def _note_masters(self) -> None:
         masters = frozenset(

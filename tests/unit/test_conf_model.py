@@ -10,7 +10,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.check import CheckTiming, TcpCheck
 from trimaran.model.config import Config
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import GratuitousArp, InitialState, TrackedInterface, VirtualRouter
+from trimaran.model.router import GratuitousArp, InitialState, VirtualRouter
 from trimaran.model.service import (
     Forwarding,
     Protocol,
@@ -19,6 +19,7 @@ from trimaran.model.service import (
     ServiceKey,
     VirtualService,
 )
+from trimaran.model.tracking import interface
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VIP = IPv4Address("192.168.1.10")
@@ -76,7 +77,7 @@ def test_examples(director: str, state: InitialState, priority: int) -> None:
                 preempt=True,
                 password=None,
                 addresses=(VirtualAddress(VIP, 24, "eth1", "eth1:10"),),
-                tracked_interfaces=(),
+                tracked=(),
                 gratuitous_arp=GratuitousArp(repeat=5, delay=5 * SECOND),
             ),
         ),
@@ -117,7 +118,7 @@ def test_everything_of_a_virtual_router() -> None:
     assert (got.version, got.advertisement_interval) == (3, 250 * MILLISECOND)
     assert got.preempt is False
     assert got.gratuitous_arp == GratuitousArp(repeat=1, delay=0)
-    assert got.tracked_interfaces == (TrackedInterface("eth1", 0), TrackedInterface("eth2", -20))
+    assert got.tracked == (interface("eth1", 0), interface("eth2", -20))
 
 
 def test_global_defs_are_defaults() -> None:

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from trimaran.cli.plan import plan
 from trimaran.model.config import Config
-from trimaran.model.router import TrackedInterface, VirtualRouter
+from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import interface
 from trimaran.plan.directors import Site, configurations
 from trimaran.plan.existing import existing
 from trimaran.views.plan_keepalived import keepalived_text
@@ -129,16 +130,16 @@ def test_no_pitfalls_in_what_is_planned() -> None:
         ({"version": 2}, "version on lb2 is not that on lb1 and lb3"),
         ({"password": b"x"}, "auth_pass on lb2 is not that on lb1 and lb3"),
         (
-            {"tracked_interfaces": (TrackedInterface("eth2", -60),)},
-            "lb2 loses 60 of its priority with an interface, but the priorities lie 100 apart",
+            {"tracked": (interface("eth2", -60),)},
+            "lb2 loses 60 of its priority with what it tracks, but the priorities lie 100 apart",
         ),
         (
-            {"tracked_interfaces": (TrackedInterface("eth2", -253),)},
-            "lb2 falls below priority 1 with its interfaces, which counts as 1 for all",
+            {"tracked": (interface("eth2", -253),)},
+            "lb2 falls below priority 1 with all that it tracks",
         ),
         (
-            {"tracked_interfaces": (TrackedInterface("a", -127), TrackedInterface("b", -127))},
-            "lb2 falls below priority 1 with its interfaces",
+            {"tracked": (interface("a", -127), interface("b", -127))},
+            "lb2 falls below priority 1 with all that it tracks",
         ),
     ],
 )
@@ -149,8 +150,8 @@ def test_pitfalls(change: dict[str, object], said: str) -> None:
 
 
 def test_the_weight_of_the_rules_is_none() -> None:
-    tracked = (TrackedInterface("eth2", -127),)
-    assert findings(lambda router: replace(router, tracked_interfaces=tracked)) == []
+    tracked = (interface("eth2", -127),)
+    assert findings(lambda router: replace(router, tracked=tracked)) == []
 
 
 def test_other_addresses_services_and_members() -> None:

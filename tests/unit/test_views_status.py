@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
-from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus
+from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus, TrackerReading
 from trimaran.daemon.status import ProcessStatus, Status, document, render_json
 from trimaran.model.config import Config
+from trimaran.model.script import Script
 from trimaran.model.service import (
     Forwarding,
     Protocol,
@@ -16,6 +17,7 @@ from trimaran.model.service import (
     SorryServer,
     VirtualService,
 )
+from trimaran.model.tracking import Tracker, TrackerKind, TrackFile, TrackProcess, TrackScript
 from trimaran.views.status import from_json, render_text
 
 NOW = 1_795_000_000.0
@@ -44,7 +46,14 @@ SERVICE = VirtualService(
     (RealServer(WEB1), RealServer(WEB2, weight=10), RealServer(WEB3)),
 )
 STATUS = Status(
-    config=Config(virtual_services=(SERVICE,)),
+    config=Config(
+        virtual_services=(SERVICE,),
+        trackers=(
+            TrackScript("chk", Script(("/bin/true",))),
+            TrackFile("load", "/run/load"),
+            TrackProcess("haproxy", "haproxy"),
+        ),
+    ),
     routers=(ROUTER,),
     servers=(
         ServerStatus(VIP, WEB2, False, NOW - 12.25, "connection refused (2 attempts)"),
@@ -55,12 +64,21 @@ STATUS = Status(
         ProcessStatus("speaker", 4711, NOW - 300_000, 0),
         ProcessStatus("checker", 0, 0.0, 2),
     ),
+    trackers=(
+        TrackerReading(Tracker(TrackerKind.FILE, "load"), 3, NOW - 5, "/run/load holds 3"),
+        TrackerReading(Tracker(TrackerKind.SCRIPT, "chk"), False, NOW - 60, "exit status 1"),
+    ),
 )
 
 TEXT = """\
 VIRTUAL ROUTER  STATE   FOR    INTERFACE  VRID  PRIORITY  MASTER         ADDRESSES
 ip1             MASTER  3m20s  eth1          1       100  192.168.1.101  192.168.1.10/24
   ip1: 1 advert discarded: bad checksum
+
+TRACKER          STATE     FOR    WHY
+script chk       NOT WELL  1m00s  exit status 1
+file load        3         5s     /run/load holds 3
+process haproxy  unknown   -      nothing is known yet
 
 SERVICE              STATE    FOR    WEIGHT  WHY
 TCP 192.168.1.10:80  1/3 up                  rr, Route
@@ -148,6 +166,29 @@ def test_the_json_document() -> None:
         "processes": [
             {"name": "speaker", "pid": 4711, "restarts": 0, "since": "2026-11-14T23:46:40Z"},
             {"name": "checker", "pid": None, "restarts": 2, "since": None},
+        ],
+        "trackers": [
+            {
+                "kind": "script",
+                "name": "chk",
+                "value": False,
+                "since": "2026-11-18T11:05:40Z",
+                "reason": "exit status 1",
+            },
+            {
+                "kind": "file",
+                "name": "load",
+                "value": 3,
+                "since": "2026-11-18T11:06:35Z",
+                "reason": "/run/load holds 3",
+            },
+            {
+                "kind": "process",
+                "name": "haproxy",
+                "value": None,
+                "since": None,
+                "reason": "nothing is known yet",
+            },
         ],
     }
 

@@ -8,16 +8,17 @@ from vrrp_transcript import ROUTER, VIP, play
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import GratuitousArp, InitialState, TrackedInterface, VirtualRouter
+from trimaran.model.router import GratuitousArp, InitialState, VirtualRouter
+from trimaran.model.tracking import interface
 from trimaran.vrrp.actions import State
-from trimaran.vrrp.events import Reconfigured, Started, TrackedChanged
+from trimaran.vrrp.events import Reconfigured, Started, TrackersChanged
 from trimaran.vrrp.machine import Machine
 from trimaran.vrrp.packet import Discarded, Reason
 
 LB1 = replace(ROUTER, priority=100, initial_state=InitialState.MASTER)
 LB2 = replace(ROUTER, priority=50)
 OWNER = replace(ROUTER, priority=255)
-TRACKING = (TrackedInterface("eth2", -30), TrackedInterface("eth3", 20))
+TRACKING = (interface("eth2", -30), interface("eth3", 20))
 
 BECOME_BACKUP = """
 0        up 192.168.1.102
@@ -411,7 +412,7 @@ def test_fault_without_interface_from_the_start_and_back() -> None:
 
 def test_a_tracked_interface_without_weight_is_a_fault_with_a_farewell() -> None:
     play(
-        replace(LB2, tracked_interfaces=(TrackedInterface("eth2"),)),
+        replace(LB2, tracked=(interface("eth2"),)),
         BECOME_MASTER
         + """\
 4        tracked eth2
@@ -442,15 +443,15 @@ def test_the_device_of_a_virtual_address_is_tracked() -> None:
 
 def test_weights_move_the_effective_priority() -> None:
     play(
-        replace(LB2, tracked_interfaces=TRACKING),
+        replace(LB2, tracked=TRACKING),
         """
 0        up 192.168.1.102
 0        tracked eth2
-         -> priority 70 to 40: configured 50, tracked interfaces down: eth2
+         -> priority 70 to 40: configured 50, interface eth2 down: -30, interface eth3 up: +20
 0        tracked eth2 eth3
-         -> priority 40 to 20: configured 50, tracked interfaces down: eth2, eth3
+         -> priority 40 to 20: configured 50, interface eth2 down: -30
 0        tracked
-         -> priority 20 to 70: configured 50, tracked interfaces down: none
+         -> priority 20 to 70: configured 50, interface eth3 up: +20
 """,
     )
 
@@ -462,9 +463,9 @@ def test_weights_move_the_effective_priority() -> None:
 def test_the_effective_priority_stays_in_its_range(
     priority: int, weight: int, down: bool, effective: int
 ) -> None:
-    tracked = (TrackedInterface("eth2", weight),)
-    machine = Machine(replace(ROUTER, priority=priority, tracked_interfaces=tracked))
-    machine.handle(TrackedChanged(frozenset(["eth2"] if down else [])), 0)
+    tracked = (interface("eth2", weight),)
+    machine = Machine(replace(ROUTER, priority=priority, tracked=tracked))
+    machine.handle(TrackersChanged({tracked[0].tracker: not down}), 0)
     assert machine.view().priority == effective
 
 
@@ -508,7 +509,7 @@ def test_reload_keeps_the_master_and_moves_only_what_changed() -> None:
          -> remove 192.168.1.11
          -> add 192.168.1.12
          -> announce 192.168.1.12 x5
-         -> priority 50 to 60: configured 60, tracked interfaces down: none
+         -> priority 50 to 60: configured 60
 4        become other
 4.8046875 timer
          -> advertise 60 as 192.168.1.102

@@ -8,11 +8,13 @@ A line is `SECONDS EVENT` and is followed by the actions it must cause, one `-> 
              -> INIT to BACKUP: started
     3.805    timer
 
-Events: up ADDRESS, down WHY, start, tracked [NAME...], missing ADDRESS, become ROUTER, stop,
-heard PRIORITY from ADDRESS [KEY=VALUE...], timer (exactly when due), late timer.
+Events: up ADDRESS, down WHY, start, tracked [NAME...] (interfaces that are down), found
+[KIND NAME VALUE...], missing ADDRESS, become ROUTER, stop, heard PRIORITY from ADDRESS
+[KEY=VALUE...], timer (exactly when due), late timer; of the sync group: fault WHY, well, promoted,
+demoted WHY.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 from textwrap import dedent
@@ -20,6 +22,7 @@ from textwrap import dedent
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
 from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Reading, Tracker, TrackerKind, interface
 from trimaran.vrrp import actions, events
 from trimaran.vrrp.machine import Machine
 from trimaran.vrrp.packet import Advertisement, Received
@@ -60,7 +63,17 @@ def _event(
         case ["start"]:
             return events.Started()
         case ["tracked", *names]:
-            return events.TrackedChanged(frozenset(names))
+            return events.TrackersChanged({interface(name).tracker: False for name in names})
+        case ["found", *readings]:
+            return events.TrackersChanged(dict(_readings(readings)))
+        case ["fault", *why]:
+            return events.GroupFault(" ".join(why))
+        case ["well"]:
+            return events.GroupFault(None)
+        case ["promoted"]:
+            return events.Promoted()
+        case ["demoted", *why]:
+            return events.Demoted(" ".join(why))
         case ["missing", address]:
             return events.AddressMissing(IPv4Address(address))
         case ["become", name]:
@@ -72,6 +85,12 @@ def _event(
         case ["heard", priority, "from", sender, *settings]:
             return Received(_heard(router, int(priority), settings), IPv4Address(sender))
     raise ValueError(f"no such event: {' '.join(words)}")
+
+
+def _readings(words: list[str]) -> Iterator[tuple[Tracker, Reading]]:
+    for kind, name, value in zip(words[::3], words[1::3], words[2::3], strict=True):
+        reading = {"yes": True, "no": False}.get(value)
+        yield Tracker(TrackerKind(kind), name), int(value) if reading is None else reading
 
 
 def _heard(router: VirtualRouter, priority: int, settings: list[str]) -> Advertisement:

@@ -19,6 +19,7 @@ from trimaran.dataplane.base import (
     TunnelType,
 )
 from trimaran.dataplane.xdp.attach import read_link
+from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
@@ -30,7 +31,7 @@ def main() -> None:
     def say(line: str) -> None:
         print(line, flush=True)
 
-    plane = XdpDataplane.open(flows=1 << 12, log=say)
+    plane = XdpDataplane.open(Capacity(flows=1 << 12), log=say)
     vip = IPv4Address(setting["vip"])
     link = read_link(setting.get("more_interfaces", [setting["interface"]])[0])
     source = IPv4Address(setting.get("source", "0.0.0.0"))

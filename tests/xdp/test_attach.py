@@ -21,7 +21,7 @@ def number(): return libbpf.xdp_query(index)[0]
 def ours(): return libbpf.program_info(plane.program).id
 
 index = socket.if_nametoindex("eth1")
-plane = XdpDataplane.open(flows=16, log=lambda line: None)
+plane = XdpDataplane.open(layout.Capacity(flows=16), log=lambda line: None)
 plane.attach("eth1")
 foreign = loader.load(layout.Capacity(flows=32), lambda line: None).programs.reflect
 
@@ -125,7 +125,7 @@ def fill(plane):
 said.append(fill(plane).chosen(tcp(SYN, port=1)))
 plane.set_behaviour(Behaviour(expire_nodest_conn=1))
 plane.close(remove=False)
-plane = XdpDataplane.open(flows=16, log=lambda line: None)
+plane = XdpDataplane.open(layout.Capacity(flows=16), log=lambda line: None)
 director = fill(plane)
 said.append([director.chosen(tcp(SYN, port=port)) for port in (2, 3, 4)])
 said.append([f.client_port for f in director.flows()].count(0))
@@ -136,3 +136,39 @@ said.append("4 live connections, 1 persistent clients" in to_text(inspect(), Fal
 """
     folder = str(Path(__file__).parent)
     assert run(host, script.replace("FOLDER", repr(folder))) == [102, [102] * 3, 1, 1, True]
+
+
+def test_tables_that_hold_enough_are_taken_over(host: str) -> None:
+    script = """
+def open_again(**sizes):
+    lines = []
+    again = XdpDataplane.open(layout.Capacity(**sizes), log=lines.append)
+    again.close(remove=False)
+    said.append(lines[-1].rpartition(", ")[2])
+
+plane.close(remove=False)
+open_again(flows=16, services=100)
+open_again(flows=16, destinations=1 << 15)
+open_again(flows=16)
+open_again(flows=32)
+"""
+    kept, empty = "taken over with what it held", "empty"
+    assert run(host, script) == [kept, empty, kept, empty]
+
+
+def test_attaching_again_keeps_the_size_that_there_is(host: str) -> None:
+    script = """
+import subprocess
+plane.close(remove=True)
+def attach(*options):
+    command = [sys.executable, "-m", "trimaran", "xdp", "attach", "eth1", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("XDP dataplane")]
+    said.append(lines[0].partition(" real servers")[0].partition("room for ")[2])
+
+import sys
+attach("--connections", "1000", "--services", "10", "--servers", "20")
+attach()
+"""
+    size = "1024 connections, 10 services and 20"
+    assert run(host, script) == [size, size]

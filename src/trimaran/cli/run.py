@@ -8,8 +8,10 @@ from typing import cast
 
 import click
 
+from trimaran.cli.sizes import CONNECTIONS, room_option
 from trimaran.daemon import logs
 from trimaran.daemon.rundir import RunDirectory, RunDirectoryError, default_run_directory
+from trimaran.dataplane.xdp.limits import USUAL_CONNECTIONS
 
 
 @click.command()
@@ -31,6 +33,7 @@ from trimaran.daemon.rundir import RunDirectory, RunDirectoryError, default_run_
     show_default=True,
     help="What forwards packets. auto: xdp if it can serve every service of FILE, else ipvs.",
 )
+@room_option(*CONNECTIONS, default=USUAL_CONNECTIONS)
 @click.option(
     "--foreign-changes",
     type=click.Choice(["repair", "keep"]),
@@ -51,6 +54,7 @@ def run(
     file: Path,
     config_id: str | None,
     dataplane: str,
+    connections: int,
     foreign_changes: str,
     run_dir: Path | None,
     log_format: str,
@@ -64,6 +68,7 @@ def run(
     from trimaran.daemon.configuration import read_for_this_machine
     from trimaran.daemon.steward import Steward, hold_signals
     from trimaran.dataplane.ipvs.plane import ForeignChanges
+    from trimaran.dataplane.xdp.capacity import capacity_for
     from trimaran.views.diagnostics import diagnostic_text
 
     result = read_for_this_machine(file, config_id, _enter)
@@ -84,6 +89,7 @@ def run(
         directory,
         choose(dataplane, result.config),
         ForeignChanges(foreign_changes),
+        capacity_for(result.config, connections),
     )
     status = asyncio.run(steward.run())
     flush()

@@ -3,13 +3,14 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
 import click
 
+from trimaran.cli.sizes import CONNECTIONS, room_option
 from trimaran.daemon import control
 from trimaran.daemon.rundir import control_socket, default_run_directory
 from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError
@@ -48,9 +49,18 @@ def xdp() -> None:
 
 @xdp.command()
 @click.argument("interfaces", metavar="IFACE...", nargs=-1, required=True)
+@room_option(*CONNECTIONS)
+@room_option("services", "virtual services", 1, 1 << 18)
+@room_option("servers", "real servers in all of them", 1, 1 << 20)
 @_run_dir
 @_ends_well
-def attach(interfaces: tuple[str, ...], run_dir: Path | None) -> None:
+def attach(
+    interfaces: tuple[str, ...],
+    connections: int | None,
+    services: int | None,
+    servers: int | None,
+    run_dir: Path | None,
+) -> None:
     """Put the XDP program on interfaces, on which clients come in.
 
     It serves those virtual services (`trimaran ipvsadm -A`) whose address this host has. With no
@@ -59,16 +69,31 @@ def attach(interfaces: tuple[str, ...], run_dir: Path | None) -> None:
     real servers. Rates (`--rate`) stay 0, and connections that have expired are counted in
     ActiveConn and InActConn until `attach` is run again, though no packet meets them. So
     run it again from time to time: nothing else changes by that.
+
+    How much room there is stays as it was, too, if nothing else is said; for other room the
+    tables are made anew, and are empty then. At first there is room for 1048576 connections of
+    IPv4 and as many of IPv6, 4096 services and 16384 real servers.
     """
     import asyncio
 
     from trimaran.daemon.surroundings import settle
+    from trimaran.dataplane.xdp.capacity import power_of_two
+    from trimaran.dataplane.xdp.layout import Capacity
+    from trimaran.dataplane.xdp.loader import present_capacity
     from trimaran.dataplane.xdp.ownership import hold_tables
     from trimaran.dataplane.xdp.plane import XdpDataplane
 
     _refuse_beside_daemon(run_dir)
+    wanted = {
+        "flows": connections and power_of_two(connections),
+        "services": services,
+        "destinations": servers,
+    }
+    given = {name: number for name, number in wanted.items() if number is not None}
     with hold_tables(_PATIENCE_SECONDS):
-        plane = XdpDataplane.open(log=lambda line: click.echo(line, err=True))
+        capacity = replace(present_capacity() or Capacity(), **given)
+        capacity = replace(capacity, flows6=capacity.flows)  # no daemon is there to make it later
+        plane = XdpDataplane.open(capacity, log=lambda line: click.echo(line, err=True))
         try:
             for interface in interfaces:
                 attachment = plane.attach(interface)

@@ -13,9 +13,10 @@ from trimaran.conf.schema import Keyword, Setting
 from trimaran.conf.table import check_words as words
 from trimaran.conf.table import checks as table
 from trimaran.conf.table import other_checks as others
-from trimaran.conf.table.file_checks import FILE_CHECK, TRACK_FILE
+from trimaran.conf.table.file_checks import FILE_CHECK
 from trimaran.conf.table.http_checks import HTTP_GET, SSL, SSL_GET
 from trimaran.conf.table.misc_checks import MISC_CHECK
+from trimaran.conf.table.tracking import TRACK_FILE
 from trimaran.conf.targets import Endpoint
 from trimaran.model.check import Check, TcpCheck
 from trimaran.model.service import ServerKey

@@ -2,6 +2,7 @@
 
 from trimaran.conf.check_blocks import CheckBlock
 from trimaran.conf.table import file_checks as table
+from trimaran.conf.table.tracking import FILE, FILE_WEIGHT, TRACK_FILE
 from trimaran.model.check import CheckTiming, FileCheck
 from trimaran.model.duration import SECOND
 
@@ -14,7 +15,7 @@ def file_check(block: CheckBlock) -> FileCheck | None:
     named = block.check.last(table.TRACKED)
     if named is None or named.value is None:
         return None
-    files = block.service.all(table.TRACK_FILE)
+    files = block.service.all(TRACK_FILE)
     found = next((file for file in files if file.value == named.value), None)
     if found is None:
         block.report.error(
@@ -24,7 +25,7 @@ def file_check(block: CheckBlock) -> FileCheck | None:
         )
         return None
     weight = block.check.get(table.CHECK_WEIGHT)
-    path = found.get(table.FILE)
+    path = found.get(FILE)
     if path is None:
         return None
-    return FileCheck(path, found[table.FILE_WEIGHT] if weight is None else weight, _TIMING)
+    return FileCheck(path, found[FILE_WEIGHT].signed if weight is None else weight, _TIMING)

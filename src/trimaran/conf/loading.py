@@ -7,6 +7,7 @@ from typing import Any
 
 from trimaran.conf.checks import hand_down
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span
+from trimaran.conf.groups import sync_groups
 from trimaran.conf.lines import BINARY, Lines, decoded
 from trimaran.conf.lints import report_vain_weights
 from trimaran.conf.reading import read
@@ -23,6 +24,7 @@ from trimaran.conf.table.globals import (
     ROUTER_ID,
     SCRIPT_USER,
 )
+from trimaran.conf.table.groups import VRRP_SYNC_GROUP
 from trimaran.conf.table.services import (
     LVS_SYNC_DAEMON,
     LVS_TIMEOUTS,
@@ -32,6 +34,7 @@ from trimaran.conf.table.services import (
 )
 from trimaran.conf.table.vrrp import VRRP_INSTANCE
 from trimaran.conf.tokens import Source, Word
+from trimaran.conf.trackers import known
 from trimaran.conf.tree import parse
 from trimaran.model.config import Config
 from trimaran.model.router import VirtualRouter
@@ -84,7 +87,9 @@ def fitted(result: Result, interfaces: frozenset[str]) -> Result:
     """The result again, for a machine that has these interfaces: a file may name no others."""
     report = Report()
     if result.said is not None:
-        report_absent_interfaces(result.said.all(VRRP_INSTANCE), interfaces, report)
+        report_absent_interfaces(
+            result.said.all(VRRP_INSTANCE), result.said.all(VRRP_SYNC_GROUP), interfaces, report
+        )
     found = report.in_file_order()
     config = None if found else result.config
     return replace(result, config=config, diagnostics=(*result.diagnostics, *found))
@@ -103,11 +108,13 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
     global_defs: Setting[Any] = Setting(file.word, file.at, ())
     for block in file.all(GLOBAL_DEFS):
         global_defs.absorb(block)
-    routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, report)
+    trackers = known(file, report)
+    routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, trackers, report)
+    groups, routers = sync_groups(file.all(VRRP_SYNC_GROUP), routers, trackers, report)
     hand_down(file, global_defs, file.all(VIRTUAL_SERVER))
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
     synchronisation = _synchronisation(global_defs, routers, report)
-    report_vain_weights(file.all(VRRP_INSTANCE), report)
+    report_vain_weights(file.all(VRRP_INSTANCE), file.all(VRRP_SYNC_GROUP), trackers, report)
     if report.errors:
         return None
     if not file.all(VRRP_INSTANCE) and not file.all(VIRTUAL_SERVER):
@@ -125,6 +132,8 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
         scripts,
         synchronisation,
         file.get(NET_NAMESPACE),
+        trackers.used(track for router in routers for track in router.tracked),
+        groups,
     )
 
 

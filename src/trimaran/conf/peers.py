@@ -12,26 +12,48 @@ from trimaran.conf.loading import Result
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Setting
 from trimaran.conf.table import vrrp as table
+from trimaran.conf.table.groups import VRRP_SYNC_GROUP
+from trimaran.conf.table.tracking import TRACK_WEIGHT
+from trimaran.conf.tokens import Word
+from trimaran.conf.trackers import entries
 from trimaran.conf.values import seconds
 from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Track, TrackerKind
 
 _MOST_NAMED = 3
 _HIGHEST_BUT_OWNER = 254
 
 
 class _Instance(NamedTuple):
+    """`blocks`: its `vrrp_instance`, and the `vrrp_sync_group` that it is in, if it is."""
+
     file: str
     router: VirtualRouter
     said: Setting[str]
+    blocks: tuple[Setting[str], ...]
 
     def at(self, keyword: Any) -> Any:
         """Where it says something: the place for a message about it."""
         setting = self.said.last(keyword)
         return setting.at if setting else self.said.word
 
+    def swings(self) -> Iterator[tuple[Track, int]]:
+        """What it tracks with a weight, and what being well adds. (Files hold any number.)"""
+        for track in self.router.tracked:
+            if track.weight and track.tracker.kind is not TrackerKind.FILE:
+                yield track, -track.weight if track.reverse else track.weight
+
+    def place(self, track: Track) -> Word:
+        """Where it says the weight of what it tracks."""
+        for block in self.blocks:
+            for entry in entries(block, track.tracker):
+                weight = entry.last(TRACK_WEIGHT)
+                return weight.at if weight else entry.at
+        return self.said.word
+
     def priority_when_well(self) -> int:
         """The priority while all that it tracks is up."""
-        gains = sum(max(0, tracked.weight) for tracked in self.router.tracked_interfaces)
+        gains = sum(max(0, swing) for _, swing in self.swings())
         return _clamped(self.router, self.router.priority + gains)
 
 
@@ -57,8 +79,10 @@ def _instances(file: str, result: Result) -> Iterator[_Instance]:
     if result.config is None or result.said is None:
         return
     said = {instance.value: instance for instance in result.said.all(table.VRRP_INSTANCE)}
+    groups = {group.value: group for group in result.said.all(VRRP_SYNC_GROUP)}
     for router in result.config.virtual_routers:
-        yield _Instance(file, router, said[router.name])
+        blocks = (said[router.name], *((groups[router.group],) if router.group else ()))
+        yield _Instance(file, router, said[router.name], blocks)
 
 
 def _are_peers(this: VirtualRouter, that: VirtualRouter) -> bool:
@@ -132,18 +156,15 @@ def _judge_weights(this: _Instance, peers: list[_Instance], report: Report) -> N
     highest = rival.priority_when_well()
     if well <= highest:
         return  # another is master while all is well
-    for block in this.said.all(table.TRACK_INTERFACE):
-        for entry in block.all(table.TRACKED_INTERFACE):
-            weight = entry[table.TRACK_WEIGHT]
-            ill = _clamped(this.router, well - abs(weight))
-            option = entry.last(table.TRACK_WEIGHT)
-            if option is not None and weight and ill >= highest:
-                report.warning(
-                    option.at,
-                    f"weight {weight} moves nothing: without {entry.value} the priority is {ill}, "
-                    f"not below the {highest} of {rival.file}",
-                    f"write a weight beyond {well - highest}, or 0 for FAULT",
-                )
+    for track, _ in this.swings():
+        ill = _clamped(this.router, well - abs(track.weight))
+        if ill >= highest:
+            report.warning(
+                this.place(track),
+                f"weight {track.weight} moves nothing: without {track.tracker.name} the priority "
+                f"is {ill}, not below the {highest} of {rival.file}",
+                f"write a weight beyond {well - highest}, or 0 for FAULT",
+            )
 
 
 def _clamped(router: VirtualRouter, priority: int) -> int:

@@ -6,11 +6,13 @@ from ipaddress import IPv4Interface
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Setting
 from trimaran.conf.table import vrrp as table
+from trimaran.conf.table.tracking import TRACK_ENTRY, TRACK_INTERFACE
 from trimaran.conf.tokens import Word
+from trimaran.conf.trackers import Known, tracks
 from trimaran.conf.values import seconds
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import GratuitousArp, InitialState, TrackedInterface, VirtualRouter
+from trimaran.model.router import GratuitousArp, InitialState, VirtualRouter
 
 OWNER_PRIORITY = 255
 """The priority of the router that owns the addresses (RFC 9568, 5.2.4)."""
@@ -22,24 +24,30 @@ _MOST_INTERFACES_NAMED = 8
 
 
 def virtual_routers(
-    instances: Sequence[Setting[str]], global_defs: Setting[bool], report: Report
+    instances: Sequence[Setting[str]],
+    global_defs: Setting[bool],
+    trackers: Known,
+    report: Report,
 ) -> tuple[VirtualRouter, ...]:
     """The virtual routers of a file; what is wrong with them is reported."""
     _report_duplicates(instances, report)
-    routers = (_virtual_router(instance, global_defs, report) for instance in instances)
+    routers = (_virtual_router(instance, global_defs, trackers, report) for instance in instances)
     return tuple(router for router in routers if router is not None)
 
 
 def report_absent_interfaces(
-    instances: Sequence[Setting[str]], interfaces: frozenset[str], report: Report
+    instances: Sequence[Setting[str]],
+    groups: Sequence[Setting[str]],
+    interfaces: frozenset[str],
+    report: Report,
 ) -> None:
     """Report interfaces that are named and that the machine does not have, each once."""
     has = ", ".join(sorted(interfaces)[:_MOST_INTERFACES_NAMED])
     reported: set[str] = set()
-    for instance in instances:
+    for instance in (*instances, *groups):
         named = [*instance.all(table.INTERFACE)]
-        for block in instance.all(table.TRACK_INTERFACE):
-            named += block.all(table.TRACKED_INTERFACE)
+        for block in instance.all(TRACK_INTERFACE):
+            named += block.all(TRACK_ENTRY)
         for entry in _address_entries(instance):
             named += entry.all(table.DEV)
         for setting in named:
@@ -50,7 +58,7 @@ def report_absent_interfaces(
 
 
 def _virtual_router(
-    instance: Setting[str], global_defs: Setting[bool], report: Report
+    instance: Setting[str], global_defs: Setting[bool], trackers: Known, report: Report
 ) -> VirtualRouter | None:
     said = instance.last(table.VERSION)
     version = said.value if said else global_defs[table.VRRP_VERSION]
@@ -58,12 +66,7 @@ def _virtual_router(
     priority = _priority(instance, report)
     preempt = _preempt(instance, priority, report)
     password = _password(instance, version, report)
-    tracked = tuple(
-        TrackedInterface(entry.value, entry[table.TRACK_WEIGHT])
-        for block in instance.all(table.TRACK_INTERFACE)
-        for entry in block.all(table.TRACKED_INTERFACE)
-        if entry.value is not None
-    )
+    tracked = tuple(track for track, _ in tracks(instance, trackers, report))
     interface = instance.get(table.INTERFACE)
     vrid = instance.get(table.VIRTUAL_ROUTER_ID)
     addresses = _addresses(instance, interface, report)
@@ -81,7 +84,8 @@ def _virtual_router(
         preempt=preempt,
         password=password,
         addresses=addresses,
-        tracked_interfaces=tracked,
+        tracked=tracked,
+        track_primary=not instance[table.DONT_TRACK_PRIMARY],
         gratuitous_arp=_gratuitous_arp(instance, global_defs),
     )
 

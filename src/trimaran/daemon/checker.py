@@ -27,8 +27,16 @@ from heapq import heappop, heappush
 from trimaran.daemon.attempts import attempt, most_nanoseconds
 from trimaran.daemon.attempts.failure import Failed
 from trimaran.daemon.attempts.sockets import open_socket
-from trimaran.daemon.messages import ConfigureChecker, ServersStatus, ServerStatus, ToChild
+from trimaran.daemon.messages import (
+    ConfigureChecker,
+    ConfigureTrackers,
+    ServersStatus,
+    ServerStatus,
+    ToChild,
+    TrackerReadings,
+)
 from trimaran.daemon.tasks import cancel, spawn
+from trimaran.daemon.trackers import Trackers
 from trimaran.health import tcp
 from trimaran.health.roster import Roster, Standing
 from trimaran.health.schedule import Schedule
@@ -77,12 +85,13 @@ class Checker:
 
     def __init__(
         self,
-        report: Callable[[ServersStatus], None],
+        report: Callable[[ServersStatus | TrackerReadings], None],
         *,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.attempts = 0
         self._report_to = report
+        self._trackers = Trackers(report)
         self._chance = chance
         self._phase = chance()
         self._loop = asyncio.get_running_loop()
@@ -111,6 +120,8 @@ class Checker:
         match message:
             case ConfigureChecker(services, policy):
                 self.configure(services, policy)
+            case ConfigureTrackers(trackers, policy):
+                self._trackers.configure(trackers, policy)
 
     async def stop(self, *, orphaned: bool) -> None:
         await self.close()
@@ -148,6 +159,7 @@ class Checker:
         self._loop.remove_reader(self._answers.fileno())
         self._answers.close()
         await cancel(tuple(self._ending))
+        await self._trackers.close()
 
     # Alarms: each probe has at most one, for its next start or for its attempt's time limit.
 

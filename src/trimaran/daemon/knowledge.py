@@ -1,4 +1,4 @@
-"""What the steward knows of real servers and services from what the checker has said.
+"""What the steward knows of real servers, services and trackers from what the checker has said.
 
 It outlives the checker: one that was started again knows nothing yet, and what was known stays
 true until it says otherwise. Nothing here waits for anything or talks to anyone.
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from trimaran.daemon.desired import desired_services
-from trimaran.daemon.messages import ServerStatus
+from trimaran.daemon.messages import ServerStatus, TrackerReading, TrackerReadings
 from trimaran.dataplane.base import Service
 from trimaran.health import notices
 from trimaran.health.notices import Notice
@@ -17,6 +17,7 @@ from trimaran.health.quorum import Quorums
 from trimaran.health.weights import weighted
 from trimaran.model.config import Config
 from trimaran.model.service import ServerKey, ServiceKey
+from trimaran.model.tracking import Tracker
 
 log = logging.getLogger("steward")
 
@@ -24,13 +25,15 @@ _Server = tuple[ServiceKey, ServerKey]
 
 
 class Knowledge:
-    """Which real servers are fit, with which weights, and which services have their quorum."""
+    """Which real servers are fit, with which weights; which services have their quorum; and what
+    was found of trackers."""
 
     def __init__(self) -> None:
         self._fitness: dict[_Server, bool] = {}
         self._weights: dict[_Server, int] = {}
         self._quorums = Quorums()
         self.quorate: Mapping[ServiceKey, bool] = {}
+        self._readings: dict[Tracker, TrackerReading] = {}
 
     def learn(self, config: Config, said: Iterable[ServerStatus]) -> list[Notice] | None:
         """Take what the checker says; what scripts are to be told of it, None if it is not new."""
@@ -62,6 +65,17 @@ class Knowledge:
         configured = _servers(config)
         self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
         self._weights = {key: weight for key, weight in self._weights.items() if key in configured}
+
+    def learn_readings(self, config: Config, said: Iterable[TrackerReading]) -> TrackerReadings:
+        """Take what the checker says of trackers; what is known of all of them."""
+        known = self._readings | {one.tracker: one for one in said if one.value is not None}
+        trackers = [definition.tracker for definition in config.trackers]
+        self._readings = {each: known[each] for each in trackers if each in known}
+        return self.readings()
+
+    def readings(self) -> TrackerReadings:
+        """What is known of trackers."""
+        return TrackerReadings(tuple(self._readings.values()))
 
     def is_complete(self, config: Config) -> bool:
         """Has every real server been checked?"""

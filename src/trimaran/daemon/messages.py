@@ -16,6 +16,7 @@ from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
+from trimaran.model.tracking import Definition, Tracker
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):
@@ -73,6 +74,13 @@ class Unserved(Message, frozen=True):
     """Interfaces that the dataplane cannot serve, and why: no virtual router may be master."""
 
     interfaces: dict[str, str]
+
+
+class ConfigureTrackers(Message, frozen=True):
+    """The whole set of trackers to look after. `scripts`: whom their programs run as."""
+
+    trackers: tuple[Definition, ...]
+    scripts: ScriptPolicy = ScriptPolicy()
 
 
 class Change(Message, frozen=True):
@@ -170,6 +178,21 @@ class ServersStatus(Message, frozen=True):
     servers: tuple[ServerStatus, ...]
 
 
+class TrackerReading(Message, frozen=True):
+    """What is known of a tracker, since when (seconds since the epoch), and why."""
+
+    tracker: Tracker
+    value: bool | int | None
+    since: float
+    reason: str
+
+
+class TrackerReadings(Message, frozen=True):
+    """All trackers of the checker; the steward passes on to the speaker what it knows of them."""
+
+    readings: tuple[TrackerReading, ...]
+
+
 class PlaneStatus(Message, frozen=True):
     """What the dataplane process runs."""
 
@@ -194,6 +217,8 @@ ToChild = (
     | HoldAddresses
     | Unserved
     | AddressesHeld
+    | ConfigureTrackers
+    | TrackerReadings
     | Change
     | Stop
 )
@@ -206,6 +231,7 @@ FromChild = (
     | AddressesHeld
     | Changed
     | ServersStatus
+    | TrackerReadings
     | PlaneStatus
     | Synchronised
 )

@@ -31,6 +31,7 @@ from trimaran.daemon.synchroniser import Synchroniser
 from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timeouts import ConfiguredTimeouts
 from trimaran.dataplane.base import DataplaneError, Service
+from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.ownership import hold_tables
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.address import VirtualAddress
@@ -49,10 +50,11 @@ _APPLY_AGAIN_EVERY_POLLS = 10
 
 
 class Plane:
-    """Body of the plane process, on the XDP dataplane."""
+    """Body of the plane process, on the XDP dataplane. `capacity`: its numbers, in order."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, *capacity: str) -> None:
         self._send = send
+        self._capacity = Capacity(*map(int, capacity))
         self._links: dict[str, Link] = {}
         self._services: tuple[Service, ...] = ()
         self._interfaces: tuple[str, ...] = ()
@@ -69,7 +71,7 @@ class Plane:
     async def start(self) -> None:
         try:
             self._ownership = hold_tables(_PATIENCE_SECONDS)
-            self._dataplane = XdpDataplane.open(log=log.info)
+            self._dataplane = XdpDataplane.open(self._capacity, log=log.info)
         except DataplaneError as error:
             for line in error.log:
                 log.info("%s", line)

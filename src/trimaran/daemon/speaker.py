@@ -9,7 +9,7 @@ import asyncio
 import gc
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
@@ -22,6 +22,7 @@ from trimaran.daemon.messages import (
     RoutersStatus,
     RouterStatus,
     ToChild,
+    TrackerReadings,
     Unserved,
 )
 from trimaran.daemon.realtime import become_realtime, keep_collector_away
@@ -29,6 +30,7 @@ from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timerfd import TimerFd
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Reading, Readings, Tracker, TrackerKind
 from trimaran.net import links
 from trimaran.net.errors import NetError
 from trimaran.net.links import Link
@@ -42,6 +44,7 @@ from trimaran.vrrp.actions import (
     StateChanged,
     Warn,
 )
+from trimaran.vrrp.group import Group
 from trimaran.vrrp.machine import Machine
 
 log = logging.getLogger("speaker")
@@ -62,7 +65,7 @@ class _Station:
     machine: Machine
     holder: Holder
     interface_told: events.Event | None = None
-    down_told: frozenset[str] = frozenset()
+    readings_told: Readings = field(default_factory=dict)
     worst_lateness: int = 0
 
 
@@ -81,6 +84,9 @@ class Speaker:
         self._tasks: list[asyncio.Task[None]] = []
         self._departing: set[asyncio.Task[None]] = set()
         self._unserved: dict[str, str] = {}
+        self._readings: Readings = {}
+        self._groups: dict[str, Group] = {}
+        self._unsettled: set[str] = set()
         self._report_due = False
 
     async def start(self) -> None:
@@ -102,11 +108,16 @@ class Speaker:
                 self._configure(routers, frozenset(resumed))
             case AddressesHeld(number):
                 self._holdings.heard(number)
+            case TrackerReadings(readings):
+                self._readings = {one.tracker: one.value for one in readings}
+                for station in self._stations.values():
+                    self._tell_of_surroundings(station)
+                self._settle()
             case Unserved(interfaces):
                 self._unserved = interfaces
                 for station in self._stations.values():
-                    self._tell_of_links(station)
-                self._arm()
+                    self._tell_of_surroundings(station)
+                self._settle()
 
     async def stop(self, *, orphaned: bool) -> None:
         """Advertise priority 0 and remove the addresses."""
@@ -133,7 +144,7 @@ class Speaker:
             elif station.router != router:
                 station.router = router
                 self._tell(station, events.Reconfigured(router))
-        self._arm()
+        self._settle()
         self._report_soon()
 
     def _add(self, key: Key, router: VirtualRouter, *, was_master: bool) -> None:
@@ -142,7 +153,7 @@ class Speaker:
         )
         station = _Station(router, Machine(router), holder)
         self._stations[key] = station
-        self._tell_of_links(station)
+        self._tell_of_surroundings(station)
         self._tell(station, events.Started(was_master))
 
     def _open_sockets(self, needed: set[str]) -> None:
@@ -176,13 +187,13 @@ class Speaker:
                 self._links[change.after.name] = change.after
             self._open_sockets({interface for interface, _ in self._stations})
             for station in self._stations.values():
-                self._tell_of_links(station)
+                self._tell_of_surroundings(station)
                 self._miss_addresses(station, change)
                 if change.before and change.after and change.before.mac != change.after.mac:
                     station.holder.announce_again(change.after.name)
-            self._arm()
+            self._settle()
 
-    def _tell_of_links(self, station: _Station) -> None:
+    def _tell_of_surroundings(self, station: _Station) -> None:
         router = station.router
         # An owner's virtual address may well be the interface's own (RFC 9568, 1.7).
         owner = router.priority == packet.OWNER_PRIORITY
@@ -192,7 +203,7 @@ class Speaker:
         event: events.InterfaceUp | events.InterfaceDown
         if link is None:
             event = events.InterfaceDown(f"interface {router.interface} does not exist")
-        elif not link.up:
+        elif not link.up and router.track_primary:
             event = events.InterfaceDown(f"interface {router.interface} is down")
         elif primary is None:
             besides = " besides virtual ones" if link.addresses else ""
@@ -202,17 +213,23 @@ class Speaker:
             event = events.InterfaceDown(f"the dataplane cannot serve: {reason}")
         else:
             event = events.InterfaceUp(primary)
-        down = frozenset(
-            entry.name
-            for entry in tracking.watched(router)
-            if (found := self._links.get(entry.name)) is None or not found.up
-        )
         if event != station.interface_told:
             station.interface_told = event
             self._tell(station, event)
-        if down != station.down_told:
-            station.down_told = down
-            self._tell(station, events.TrackedChanged(down))
+        readings = {
+            tracker: self._read(tracker)
+            for tracker in (track.tracker for track in tracking.watched(router))
+        }
+        if readings != station.readings_told:
+            station.readings_told = readings
+            self._tell(station, events.TrackersChanged(readings))
+
+    def _read(self, tracker: Tracker) -> Reading:
+        """What is known of a tracker: of interfaces here, of all others by the steward."""
+        if tracker.kind is not TrackerKind.INTERFACE:
+            return self._readings.get(tracker)
+        link = self._links.get(tracker.name)
+        return link is not None and link.up
 
     def _miss_addresses(self, station: _Station, change: links.Change) -> None:
         """Tell the machine of addresses that somebody took away, unless it let them go itself."""
@@ -244,7 +261,7 @@ class Speaker:
             elif heard.vrid is not None and (interface, heard.vrid) not in self._unknown_vrids:
                 self._unknown_vrids.add((interface, heard.vrid))
                 log.info("%s: %s advertises VRID %d", interface, heard.sender, heard.vrid)
-        self._arm()
+        self._settle()
 
     def _timer_fired(self) -> None:
         self._timer.clear()
@@ -258,12 +275,23 @@ class Speaker:
                 if station.machine.view().state is State.MASTER:
                     station.worst_lateness = max(station.worst_lateness, now - deadline)
                 self._tell(station, events.TimerExpired())
-        self._arm()
+        self._settle()
         self._collect_garbage(now)
 
-    def _arm(self) -> None:
+    def _settle(self) -> None:
+        """What follows when machines were told something: sync groups agree, the timer is set."""
+        for name in sorted(self._unsettled):
+            self._settle_group(name)
+        self._unsettled.clear()
         deadlines = (station.machine.deadline() for station in self._stations.values())
         self._timer.set(min((at for at in deadlines if at is not None), default=None))
+
+    def _settle_group(self, name: str) -> None:
+        members = {s.router.name: s for s in self._stations.values() if s.router.group == name}
+        group = self._groups.setdefault(name, Group())
+        while orders := group.settle({n: s.machine.member() for n, s in members.items()}):
+            for member, event in orders:
+                self._tell(members[member], event)
 
     def _collect_garbage(self, now: int) -> None:
         """The collector runs only here, when no deadline is near."""
@@ -277,7 +305,9 @@ class Speaker:
     # What the machines are told, and what they ask for
 
     def _tell(self, station: _Station, event: events.Event) -> None:
-        """Hand one machine one event and carry out what it asks for. `_arm` is to follow."""
+        """Hand one machine one event and carry out what it asks for. `_settle` is to follow."""
+        if station.router.group is not None:
+            self._unsettled.add(station.router.group)
         for action in station.machine.handle(event, time.monotonic_ns()):
             self._perform(station, action)
 

@@ -5,14 +5,14 @@ JSON is for programs and whose table (`trimaran.views.status`) is for people. In
 ISO 8601 in UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import msgspec
 
 from trimaran.daemon.encoding import encode
-from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus
+from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus, TrackerReading
 from trimaran.model.config import Config
 from trimaran.model.service import ServiceKey, VirtualService
 
@@ -37,6 +37,7 @@ class Status:
     plane: PlaneStatus
     processes: tuple[ProcessStatus, ...]
     quorate: Mapping[ServiceKey, bool] = field(default_factory=dict)
+    trackers: tuple[TrackerReading, ...] = ()
 
 
 class RouterDocument(msgspec.Struct, frozen=True):
@@ -90,6 +91,17 @@ class ServiceDocument(msgspec.Struct, frozen=True):
     sorry_server: str | None = None
 
 
+class TrackerDocument(msgspec.Struct, frozen=True):
+    """A tracker that some virtual router uses. `value`: whether it is well, or a file's number;
+    None and no `since`: nothing is known of it yet."""
+
+    kind: str
+    name: str
+    value: bool | int | None
+    since: datetime | None
+    reason: str
+
+
 class PlaneDocument(msgspec.Struct, frozen=True):
     """The dataplane, and how it is attached to each interface (or why it is not)."""
 
@@ -114,6 +126,7 @@ class Document(msgspec.Struct, frozen=True):
     services: tuple[ServiceDocument, ...]
     dataplane: PlaneDocument
     processes: tuple[ProcessDocument, ...]
+    trackers: tuple[TrackerDocument, ...] = ()
 
 
 def document(status: Status, now: float) -> Document:
@@ -126,6 +139,7 @@ def document(status: Status, now: float) -> Document:
             status.plane.dataplane, status.plane.unserved | status.plane.interfaces
         ),
         processes=tuple(_process(process) for process in status.processes),
+        trackers=tuple(_trackers(status)),
     )
 
 
@@ -151,6 +165,19 @@ def _router(router: RouterStatus) -> RouterDocument:
         discarded=router.discarded,
         worst_lateness_us=router.worst_lateness // 1000,
     )
+
+
+def _trackers(status: Status) -> Iterator[TrackerDocument]:
+    found = {reading.tracker: reading for reading in status.trackers}
+    for tracker in (definition.tracker for definition in status.config.trackers):
+        one = found.get(tracker)
+        yield TrackerDocument(
+            kind=tracker.kind.value,
+            name=tracker.name,
+            value=one.value if one else None,
+            since=_instant(one.since) if one else None,
+            reason=one.reason if one else "nothing is known yet",
+        )
 
 
 def _services(

@@ -10,6 +10,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from trimaran.daemon.messages import (
     ConfigureChecker,
     ConfigurePlane,
     ConfigureSpeaker,
+    ConfigureTrackers,
     FromChild,
     HoldAddresses,
     HoldRequest,
@@ -35,6 +37,7 @@ from trimaran.daemon.messages import (
     RoutersStatus,
     ServersStatus,
     Synchronised,
+    TrackerReadings,
     Unserved,
 )
 from trimaran.daemon.rundir import RunDirectory
@@ -43,6 +46,7 @@ from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
+from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
@@ -83,6 +87,7 @@ class Steward:
         run_directory: RunDirectory,
         dataplane: Choice,
         foreign_changes: ForeignChanges,
+        capacity: Capacity,
     ) -> None:
         self._config = config
         self._dataplane = dataplane
@@ -108,9 +113,10 @@ class Steward:
         self._synchronised = False
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
         self._checker = self._supervise("checker", self._configure_checker)
+        xdp = ("plane", *map(str, astuple(capacity)))
         ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
         self._plane = self._supervise(
-            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else ()
+            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else xdp
         )
         self._children = (self._speaker, self._checker, self._plane)
 
@@ -227,6 +233,8 @@ class Steward:
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
+            case TrackerReadings(readings):
+                self._speaker.send(self._knowledge.learn_readings(self._config, readings))
             case Synchronised():
                 self._go_on()
             case PlaneStatus():
@@ -279,6 +287,7 @@ class Steward:
         if self._settled and self._plane.ready and heard:
             resumed = self._resumable()
             self._speaker.send(Unserved(self._plane_status.unserved))
+            self._speaker.send(self._knowledge.readings())
             self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
 
     def _resumable(self) -> tuple[tuple[str, int], ...]:
@@ -296,7 +305,9 @@ class Steward:
         )
 
     def _configure_checker(self) -> None:
-        self._checker.send(ConfigureChecker(self._config.virtual_services, self._config.scripts))
+        config = self._config
+        self._checker.send(ConfigureChecker(config.virtual_services, config.scripts))
+        self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
 
     def _plane_ready(self) -> None:
         if self._knowledge.is_complete(self._config):
@@ -387,4 +398,5 @@ class Steward:
                 for child in self._children
             ),
             quorate=self._knowledge.quorate,
+            trackers=self._knowledge.readings().readings,
         )

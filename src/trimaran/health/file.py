@@ -10,6 +10,12 @@ MOST_BYTES = 64
 _NUMBER = re.compile(rb"\s*([+-]?[0-9]{1,20})\s*", re.ASCII)
 
 
+def number(content: bytes) -> int | None:
+    """The number that a file holds, None if it holds something else."""
+    found = _NUMBER.fullmatch(content)
+    return int(found[1]) if found else None
+
+
 def judge(check: FileCheck, content: bytes | None) -> Verdict:
     """Judge what a file holds; None: there is no such file, which counts as 0.
 
@@ -17,10 +23,9 @@ def judge(check: FileCheck, content: bytes | None) -> Verdict:
     """
     if content is None:
         return _judge(check, 0, f"{check.path} is not there: 0")
-    number = _NUMBER.fullmatch(content)
-    if number is None:
+    value = number(content)
+    if value is None:
         return Verdict(None, f"{check.path} does not hold a number")
-    value = int(number[1])
     return _judge(check, value, f"{check.path} holds {value}")
 
 

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from trimaran.model.group import SyncGroup
 from trimaran.model.router import VirtualRouter
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
 from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
+from trimaran.model.tracking import Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,7 @@ class Config:
     """Everything the daemon is asked to do. Names and keys are unique, references resolve.
 
     `timeouts`: those that are to be set; 0 for one that is not. `net_namespace`: None for the one
-    that the daemon is started in.
+    that the daemon is started in. `trackers`: those that some virtual router uses.
     """
 
     router_id: str | None = None
@@ -24,3 +26,5 @@ class Config:
     scripts: ScriptPolicy = field(default=ScriptPolicy())
     synchronisation: Synchronisation | None = None
     net_namespace: str | None = None
+    trackers: tuple[Definition, ...] = ()
+    sync_groups: tuple[SyncGroup, ...] = ()

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
+from trimaran.model.tracking import Track
 
 
 class InitialState(StrEnum):
@@ -12,14 +13,6 @@ class InitialState(StrEnum):
 
     MASTER = "MASTER"
     BACKUP = "BACKUP"
-
-
-@dataclass(frozen=True, slots=True)
-class TrackedInterface:
-    """An entry of `track_interface`: weight 0 means that its loss is a FAULT."""
-
-    name: str
-    weight: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +37,9 @@ class VirtualRouter:
     preempt: bool = True
     password: bytes | None = None
     addresses: tuple[VirtualAddress, ...] = ()
-    tracked_interfaces: tuple[TrackedInterface, ...] = ()
+    tracked: tuple[Track, ...] = ()
+    track_primary: bool = True
+    """Whether it is a FAULT that its own interface is down."""
+    group: str | None = None
+    """The sync group that it belongs to."""
     gratuitous_arp: GratuitousArp = GratuitousArp()

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from trimaran.model.config import Config
 from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Track, TrackerKind
 from trimaran.plan.priorities import HIGHEST
 from trimaran.plan.wording import listed
 
@@ -127,29 +128,38 @@ def _weights(members: _Members) -> Iterator[str]:
     ranks = [_healthy(router) for router in members.values()]
     spread = max(ranks) - min(ranks)
     for host, router in members.items():
-        weights = [abs(each.weight) for each in router.tracked_interfaces if each.weight]
+        weights = [abs(each.weight) for each in _weighted(router)]
         if not weights:
             continue
         if min(weights) <= spread:
             yield (
-                f"{host} loses {min(weights)} of its priority with an interface, but the "
+                f"{host} loses {min(weights)} of its priority with what it tracks, but the "
                 f"priorities lie {spread} apart: it may hold the VIP although a healthy director "
                 "is there: take a weight of -127 and priorities from 128 to 254"
             )
         if _healthy(router) - sum(weights) < 1:
             yield (
-                f"{host} falls below priority 1 with its interfaces, which counts as 1 for all: "
+                f"{host} falls below priority 1 with all that it tracks, and 1 counts for all: "
                 "the order among the sick is lost: take one weight of -127 and priorities from "
                 "128 to 254"
             )
 
 
 def _healthy(router: VirtualRouter) -> int:
-    """The priority while every tracked interface is up."""
+    """The priority while all that it tracks is well."""
     if router.priority > HIGHEST:
         return router.priority
-    gained = sum(max(0, each.weight) for each in router.tracked_interfaces)
+    gained = sum(
+        max(0, -each.weight if each.reverse else each.weight) for each in _weighted(router)
+    )
     return min(HIGHEST, router.priority + gained)
+
+
+def _weighted(router: VirtualRouter) -> Iterator[Track]:
+    """What moves its priority by a known amount; a file may hold any number."""
+    for track in router.tracked:
+        if track.weight and track.tracker.kind is not TrackerKind.FILE:
+            yield track
 
 
 def _shared_addresses(groups: Mapping[str, _Members]) -> Iterator[str]:

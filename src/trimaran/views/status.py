@@ -6,8 +6,15 @@ from ipaddress import ip_address
 
 import msgspec
 
-from trimaran.daemon.status import Document, RouterDocument, ServerDocument, ServiceDocument
+from trimaran.daemon.status import (
+    Document,
+    RouterDocument,
+    ServerDocument,
+    ServiceDocument,
+    TrackerDocument,
+)
 from trimaran.model.service import endpoint
+from trimaran.model.tracking import TrackerKind
 from trimaran.views.table import table
 
 _SHOWN_ADDRESSES = 3
@@ -22,6 +29,7 @@ def render_text(document: Document) -> str:
     """Tables of virtual routers, services with their servers, dataplane and processes."""
     sections = [
         _routers(document.virtual_routers, document.time),
+        *([_trackers(document)] if document.trackers else []),
         _services(document.services, document.time),
         _machinery(document),
     ]
@@ -59,6 +67,27 @@ def _routers(routers: Sequence[RouterDocument], now: datetime) -> list[str]:
         for reason, count in sorted(router.discarded.items()):
             lines.append(f"  {router.name}: {_count(count, 'advert')} discarded: {reason}")
     return lines
+
+
+def _trackers(document: Document) -> list[str]:
+    rows = [
+        (
+            f"{tracker.kind} {tracker.name}",
+            _reading(tracker),
+            _span(document.time - tracker.since) if tracker.since else "-",
+            tracker.reason,
+        )
+        for tracker in document.trackers
+    ]
+    return table([("TRACKER", "STATE", "FOR", "WHY"), *rows])
+
+
+def _reading(tracker: TrackerDocument) -> str:
+    if tracker.value is None:
+        return "unknown"
+    if tracker.kind == TrackerKind.FILE:
+        return str(int(tracker.value))
+    return "well" if tracker.value else "NOT WELL"
 
 
 def _services(services: Sequence[ServiceDocument], now: datetime) -> list[str]:

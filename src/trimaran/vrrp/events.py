@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Readings
 from trimaran.vrrp.packet import Discarded, Received
 
 
@@ -33,10 +34,29 @@ class InterfaceDown:
 
 
 @dataclass(frozen=True, slots=True)
-class TrackedChanged:
-    """These of the interfaces that it watches (`tracking.watched`) are down now, no others."""
+class TrackersChanged:
+    """This is known now of what it watches (`tracking.watched`); nothing of what is not named."""
 
-    down: frozenset[str]
+    readings: Readings
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFault:
+    """Another member of its sync group is in FAULT, for this reason; None: none is any more."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """All members of its sync group are ready to be master: those that wait for it are now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demoted:
+    """Its sync group cannot be master, for this reason."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +87,10 @@ Event = (
     Started
     | InterfaceUp
     | InterfaceDown
-    | TrackedChanged
+    | TrackersChanged
+    | GroupFault
+    | Promoted
+    | Demoted
     | Received
     | Discarded
     | TimerExpired

@@ -32,22 +32,28 @@ from trimaran.vrrp.announcing import Announcing
 from trimaran.vrrp.election import Verdict, as_backup, as_master
 from trimaran.vrrp.events import (
     AddressMissing,
+    Demoted,
     Event,
+    GroupFault,
     InterfaceDown,
     InterfaceUp,
+    Promoted,
     Reconfigured,
     Shutdown,
     Started,
     TimerExpired,
-    TrackedChanged,
+    TrackersChanged,
 )
 from trimaran.vrrp.exchange import objection
+from trimaran.vrrp.group import Member
 from trimaran.vrrp.outbox import Outbox
 from trimaran.vrrp.packet import OWNER_PRIORITY, Advertisement, Discarded, Reason, Received
 from trimaran.vrrp.possession import Possession
 from trimaran.vrrp.situation import Situation
 from trimaran.vrrp.view import View
 from trimaran.vrrp.waiting import Waiting
+
+_OWNER = "owner of the addresses (priority 255)"
 
 
 class Machine:
@@ -63,6 +69,7 @@ class Machine:
         self._advertising = Advertising(self._situation, self._outbox)
         self._announcing = Announcing(self._situation, self._outbox)
         self._possession = Possession(self._situation, self._outbox)
+        self._resumes: bool | None = None  # once started: whether as master
         self._transitions = 0
         self._adverts_received = 0
         self._discarded: Counter[str] = Counter()
@@ -97,6 +104,18 @@ class Machine:
             discarded=dict(self._discarded),
         )
 
+    def member(self) -> Member:
+        """What its sync group has to know of it."""
+        waiting, situation = self._waiting, self._situation
+        candidate = waiting.candidacy is not None
+        return Member(
+            self._state,
+            candidate=candidate,
+            follows=self._state is State.BACKUP and waiting.master is not None and not candidate,
+            fault=situation.own_fault,
+            shared_fault=situation.shared_fault,
+        )
+
     def _take(self, event: Event, now: int) -> None:
         match event:
             case Received(heard, sender):
@@ -115,9 +134,20 @@ class Machine:
             case InterfaceDown(text):
                 self._situation.link_fault = text
                 self._heed_faults(now)
-            case TrackedChanged(down):
-                self._situation.down = down
+            case TrackersChanged(readings):
+                self._situation.readings = readings
                 self._take_stand(now)
+            case GroupFault(reason):
+                self._situation.shared_fault = reason
+                self._heed_faults(now)
+            case Promoted():
+                if self._waiting.candidacy is not None:
+                    self._become_master(self._waiting.candidacy, now)
+            case Demoted(reason):
+                if self._state is State.MASTER:
+                    self._advertising.bid_farewell()
+                    self._waiting.know(None)
+                    self._become_backup(reason, now)
             case AddressMissing(address):
                 self._restore(address)
             case Reconfigured(router):
@@ -175,48 +205,59 @@ class Machine:
     # Coming into play, and out of it
 
     def _start(self, was_master: bool, now: int) -> None:
-        if self._state is State.INIT:
-            fault = self._situation.fault
-            if fault is not None:
-                self._become_fault(fault, now)
-            elif was_master:
-                self._become_master("was master until a moment ago", now)
-            else:
-                self._elect("started", now)
+        """Begin, unless a tracker has to be waited for: then as soon as it is known."""
+        self._resumes = was_master
+        if self._state is not State.INIT:
+            return
+        fault = self._situation.fault
+        if fault is not None:
+            self._become_fault(fault, now)
+        elif self._situation.standing.waits_for is not None:
+            return
+        elif was_master:
+            self._become_master("was master until a moment ago", now)
+        else:
+            self._elect("started", now)
 
     def _elect(self, reason: str, now: int) -> None:
         """Come into play (RFC 9568, 6.4.1)."""
         eager, self._eager = self._eager, False
         self._waiting.know(None)
-        if self._situation.priority == OWNER_PRIORITY:
-            self._become_master(f"{reason}, owner of the addresses (priority 255)", now)
+        owner = self._situation.priority == OWNER_PRIORITY
+        if owner and self._router.group is None:
+            self._become_master(f"{reason}, {_OWNER}", now)
             return
         self._become_backup(reason, now)
-        if eager:
+        if owner:
+            self._waiting.stand(_OWNER)
+        elif eager:
             self._waiting.begin_eagerly(now)
 
     def _heed_faults(self, now: int) -> None:
         """FAULT if there is reason for it, and back when there is none any more."""
         fault = self._situation.fault
         if self._state is State.INIT:
-            return
-        if fault is not None and self._state is not State.FAULT:
+            if self._resumes is not None:
+                self._start(self._resumes, now)
+        elif fault is not None and self._state is not State.FAULT:
             self._become_fault(fault, now)
-        elif fault is None and self._state is State.FAULT:
+        elif (fault or self._situation.standing.waits_for) is None and self._state is State.FAULT:
             self._elect("fault is over", now)
 
     def _take_stand(self, now: int) -> None:
         before = self._situation.priority
         self._situation.weigh()
         if before != self._situation.priority:
-            down = ", ".join(sorted(self._situation.down)) or "none"
-            reason = f"configured {self._router.priority}, tracked interfaces down: {down}"
+            reason = self._situation.standing.reason
             self._outbox.put(PriorityChanged(before, self._situation.priority, reason))
         self._heed_faults(now)
 
     def _expire(self, now: int) -> None:
         if reason := self._waiting.expired(now):
-            self._become_master(reason, now)
+            if self._router.group is None:
+                self._become_master(reason, now)
+            else:
+                self._waiting.stand(reason)
         self._advertising.expire(now)
         self._announcing.expire(now)
 
@@ -286,6 +327,10 @@ class Machine:
             raise ValueError("another interface or VRID is another virtual router")
         self._situation.router = router
         self._outbox.forget_warnings()
+        if router.group != old.group:
+            self._situation.shared_fault = None
+            if self._waiting.candidacy is not None:
+                self._waiting.begin(now, 0)
         if self._state is State.MASTER:
             added = tuple(a for a in router.addresses if a not in old.addresses)
             self._possession.remove(tuple(a for a in old.addresses if a not in router.addresses))

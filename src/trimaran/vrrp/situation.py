@@ -1,9 +1,10 @@
-"""What a machine knows of itself, and of the interfaces that it depends on."""
+"""What a machine knows of itself, and of what it depends on."""
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Readings
 from trimaran.vrrp.packet import OWNER_PRIORITY
 from trimaran.vrrp.timers import master_down_interval, skew_time
 from trimaran.vrrp.tracking import Standing, standing
@@ -14,13 +15,15 @@ class Situation:
     """The circumstances of one virtual router, shared by the parts of its machine.
 
     `primary`: its interface's primary address, if it has one; `link_fault`: why its interface
-    is unfit, if it is; `down`: the tracked interfaces that are.
+    is unfit, if it is; `readings`: what is known of its trackers; `shared_fault`: why its sync
+    group is unfit, if it is.
     """
 
     router: VirtualRouter
     primary: IPv4Address | None = None
     link_fault: str | None = field(init=False)
-    down: frozenset[str] = frozenset()
+    readings: Readings = field(default_factory=dict)
+    shared_fault: str | None = None
     standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -28,8 +31,8 @@ class Situation:
         self.weigh()
 
     def weigh(self) -> None:
-        """Bring `standing` up to date with `router` and `down`."""
-        self.standing = standing(self.router, self.down)
+        """Bring `standing` up to date with `router` and `readings`."""
+        self.standing = standing(self.router, self.readings)
 
     @property
     def priority(self) -> int:
@@ -42,9 +45,14 @@ class Situation:
         return self.router.priority == OWNER_PRIORITY
 
     @property
+    def own_fault(self) -> str | None:
+        """The reason to be in FAULT that is this router's own, if there is one."""
+        return self.link_fault or self.standing.fault
+
+    @property
     def fault(self) -> str | None:
         """The reason to be in FAULT, if there is one."""
-        return self.link_fault or self.standing.fault
+        return self.own_fault or self.shared_fault
 
     def skew(self, interval: int) -> int:
         """The skew time, if the master advertises every `interval`."""

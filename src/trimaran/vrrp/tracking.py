@@ -1,43 +1,108 @@
-"""What the interfaces that a virtual router watches mean for it (keepalived's track_interface).
+"""What the trackers of a virtual router mean for it (keepalived's `track_...`).
 
-An interface with weight 0 that is down puts the virtual router in FAULT. A positive weight is
-added to the priority while the interface is up, a negative one while it is down. Devices of
-virtual addresses count as tracked with weight 0, unless listed with a weight.
+A tracker with weight 0 that is not well puts the virtual router in FAULT. Weights move the
+priority: a positive one while the tracker is well, a negative one while it is not. The number in
+a file is multiplied with the weight; -254 and less is a FAULT, with weight 0 any number but 0.
+Devices of virtual addresses count as tracked with weight 0, unless listed with a weight.
+
+A script that has not ended yet says nothing: a virtual router that only a FAULT of it could
+stop waits for it, and its weight does not count.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from trimaran.model.router import TrackedInterface, VirtualRouter
+from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Reading, Readings, Track, Tracker, TrackerKind, interface
 from trimaran.vrrp.packet import OWNER_PRIORITY
+
+_FAULT = -254
+_MOST = 253
+_WORDS = {
+    TrackerKind.INTERFACE: ("down", "up"),
+    TrackerKind.SCRIPT: ("failed", "succeeded"),
+    TrackerKind.PROCESS: ("not running", "running"),
+    TrackerKind.BFD: ("down", "up"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How fit a virtual router is: its effective priority, and the reason for a FAULT if any."""
+    """How fit a virtual router is: its effective priority and why, the reason for a FAULT if any,
+    and the tracker whose first reading it has to wait for if any."""
 
     priority: int
+    reason: str = ""
     fault: str | None = None
+    waits_for: str | None = None
 
 
-def watched(router: VirtualRouter) -> tuple[TrackedInterface, ...]:
-    """The interfaces whose state matters, besides the virtual router's own."""
-    tracked = {entry.name: entry for entry in router.tracked_interfaces}
+def watched(router: VirtualRouter) -> tuple[Track, ...]:
+    """The trackers that matter, besides the virtual router's own interface."""
+    tracked = {track.tracker: track for track in router.tracked}
     for address in router.addresses:
         if address.device != router.interface:
-            tracked.setdefault(address.device, TrackedInterface(address.device))
+            track = interface(address.device)
+            tracked.setdefault(track.tracker, track)
     return tuple(tracked.values())
 
 
-def standing(router: VirtualRouter, down: frozenset[str]) -> Standing:
-    """Judge a virtual router while the interfaces named in `down` are down.
+def standing(router: VirtualRouter, readings: Readings) -> Standing:
+    """Judge a virtual router by what is known of its trackers.
 
-    Weights move the priority within 1 to 254; an address owner's 255 never moves.
+    Weights move the priority within 1 to 254; an address owner's 255 never moves, and weights
+    do not matter to it at all. An interface of which nothing is said is up.
     """
-    entries = watched(router)
+    owner = router.priority == OWNER_PRIORITY
+    faults: list[str] = []
+    waits: list[str] = []
+    moves: list[tuple[int, str]] = []
+    for track in watched(router):
+        if owner and track.weight:
+            continue
+        reading = _reading(track.tracker, readings)
+        if reading is None:
+            if track.weight == 0:
+                waits.append(str(track.tracker))
+        elif (moved := _moved(track, reading)) is None:
+            faults.append(_named(track.tracker, reading))
+        elif moved:
+            moves.append((moved, _named(track.tracker, reading)))
     priority = router.priority
-    if priority != OWNER_PRIORITY:
-        priority += sum(e.weight for e in entries if (e.weight < 0) == (e.name in down))
-        priority = min(max(priority, 1), 254)
-    lost = [e.name for e in entries if e.weight == 0 and e.name in down]
-    fault = f"tracked interface {', '.join(lost)} down" if lost else None
-    return Standing(priority, fault)
+    if not owner:
+        priority = min(max(priority + sum(moved for moved, _ in moves), 1), OWNER_PRIORITY - 1)
+    return Standing(
+        priority,
+        ", ".join(_reasons(router, moves)),
+        f"tracked {', '.join(faults)}" if faults else None,
+        ", ".join(waits) or None,
+    )
+
+
+def _reading(tracker: Tracker, readings: Readings) -> Reading:
+    return readings.get(tracker, True if tracker.kind is TrackerKind.INTERFACE else None)
+
+
+def _moved(track: Track, reading: bool | int) -> int | None:
+    """By how much the priority changes; None: it is a FAULT."""
+    sign = -1 if track.reverse else 1
+    if track.tracker.kind is TrackerKind.FILE:
+        if track.weight:
+            moved = min(reading * track.weight * sign, _MOST)
+            return moved if moved > _FAULT else None
+        reading = reading == 0
+    if track.weight == 0:
+        return 0 if bool(reading) is not track.reverse else None
+    return track.weight * sign if (track.weight > 0) == bool(reading) else 0
+
+
+def _named(tracker: Tracker, reading: bool | int) -> str:
+    if tracker.kind is TrackerKind.FILE:
+        return f"{tracker} holds {int(reading)}"
+    return f"{tracker} {_WORDS[tracker.kind][bool(reading)]}"
+
+
+def _reasons(router: VirtualRouter, moves: list[tuple[int, str]]) -> Iterator[str]:
+    yield f"configured {router.priority}"
+    for moved, why in moves:
+        yield f"{why}: {moved:+}"

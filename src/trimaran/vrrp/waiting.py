@@ -21,6 +21,8 @@ class Waiting:
         self.deadline: int | None = None
         self.rival = False
         """Whether a lesser master was heard, which is about to be preempted."""
+        self.candidacy: str | None = None
+        """Why it would be master but for its sync group, which is not ready."""
         self._since = 0
         self._expectation = ""  # why an expiring timer is no surprise
 
@@ -38,6 +40,7 @@ class Waiting:
         self._since = now
         self._expectation = ""
         self.rival = False
+        self.candidacy = None
         self.deadline = now + (self._master_down_interval() if wait is None else wait)
 
     def begin_eagerly(self, now: int) -> None:
@@ -46,7 +49,11 @@ class Waiting:
 
     def end(self) -> None:
         """Wait no more."""
-        self.deadline = None
+        self.deadline = self.candidacy = None
+
+    def stand(self, reason: str) -> None:
+        """Wait for the other members of the sync group from now on."""
+        self.deadline, self.candidacy = None, reason
 
     def expect_takeover(self, sender: IPv4Address, now: int) -> None:
         """The master has left (priority 0): wait for the skew time at most."""

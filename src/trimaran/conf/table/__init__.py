@@ -7,9 +7,10 @@ name (see `known`). Times are nanoseconds. One file for each family of blocks:
     vrrp      virtual routers
     services  virtual services and their real servers
     checks    health checks
+    tracking  what virtual routers watch
 """
 
 from trimaran.conf.schema import Block
-from trimaran.conf.table import checks, globals, services, vrrp
+from trimaran.conf.table import checks, globals, services, tracking, vrrp
 
-FILE = Block("(top)", (*globals.TOP, *vrrp.TOP, *checks.TOP, *services.TOP))
+FILE = Block("(top)", (*globals.TOP, *tracking.TOP, *vrrp.TOP, *checks.TOP, *services.TOP))

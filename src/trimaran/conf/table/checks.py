@@ -4,7 +4,7 @@ from typing import Any
 
 from trimaran.conf.schema import Keyword
 from trimaran.conf.table.check_words import CHECKER_LOG_ALL_FAILURES, TIMING, check
-from trimaran.conf.table.file_checks import FILE_CHECK, TRACK_FILE
+from trimaran.conf.table.file_checks import FILE_CHECK
 from trimaran.conf.table.http_checks import HTTP_GET, SSL, SSL_GET
 from trimaran.conf.table.misc_checks import MISC_CHECK
 from trimaran.conf.table.other_checks import DNS_CHECK, PING_CHECK, SMTP_CHECK, UDP_CHECK
@@ -29,5 +29,5 @@ CHECKS: tuple[Keyword[bool], ...] = (
 GLOBAL: tuple[Keyword[Any], ...] = (CHECKER_LOG_ALL_FAILURES,)
 """What `global_defs` says for all checks."""
 
-TOP: tuple[Keyword[Any], ...] = (SSL, TRACK_FILE)
+TOP: tuple[Keyword[Any], ...] = (SSL,)
 """Blocks at the top level."""

@@ -1,22 +1,10 @@
-"""Keywords of `FILE_CHECK`, and the files that it names."""
+"""Keywords of `FILE_CHECK`."""
 
 from trimaran.conf.schema import Block, Keyword
 from trimaran.conf.values import Flag, Text
 from trimaran.conf.values_checks import SignedWeight
 
 _LARGEST = 2**31 - 1
-
-FILE = Keyword("file", Text("PATH"), "The file.", required="write 'file PATH'")
-FILE_WEIGHT = Keyword(
-    "weight", SignedWeight(254), "What the number in it is multiplied with.", default=1
-)
-TRACK_FILE = Keyword(
-    "track_file",
-    Text("NAME"),
-    "A file that holds a number. A file that is not there holds 0.",
-    repeats=True,
-    block=Block("track_file", (FILE, FILE_WEIGHT)),
-)
 
 TRACKED = Keyword("track_file", Text("NAME"), "Which one.", required="write 'track_file NAME'")
 CHECK_WEIGHT = Keyword(

@@ -3,6 +3,8 @@
 from ipaddress import IPv4Interface
 
 from trimaran.conf.schema import Block, Entries, Keyword
+from trimaran.conf.table.groups import VRRP_SYNC_GROUP
+from trimaran.conf.table.tracking import INSTANCE_TRACKS
 from trimaran.conf.values import (
     UINT32,
     AddressAndPrefix,
@@ -74,19 +76,11 @@ AUTHENTICATION = Keyword(
     "VRRP version 2 only.",
     block=Block("vrrp_instance/authentication", (AUTH_TYPE, AUTH_PASS)),
 )
-TRACK_WEIGHT = Keyword(
-    "weight",
-    Integer(-253, 253),
-    "Added to the priority while the interface is up (above 0) or down (below 0); 0: FAULT.",
-    default=0,
-)
-TRACKED_INTERFACE = Keyword("entry", InterfaceName(), "One interface a line.", repeats=True)
-TRACK_INTERFACE = Keyword(
-    "track_interface",
+DONT_TRACK_PRIMARY = Keyword(
+    "dont_track_primary",
     Flag(),
-    "Interfaces whose loss matters.",
-    block=Entries("vrrp_instance/track_interface", TRACKED_INTERFACE, (TRACK_WEIGHT,)),
-    repeats=True,
+    "That its own interface is down is no FAULT.",
+    default=False,
 )
 DEV = Keyword("dev", InterfaceName(), "Its interface. Default: the virtual router's.")
 LABEL = Keyword("label", Label(), "Its label: the device's name, or that with `:` and more.")
@@ -130,7 +124,8 @@ VRRP_INSTANCE = Keyword(
             NOPREEMPT,
             VERSION,
             AUTHENTICATION,
-            TRACK_INTERFACE,
+            DONT_TRACK_PRIMARY,
+            *INSTANCE_TRACKS,
             VIRTUAL_IPADDRESS,
             GARP_MASTER_DELAY,
             GARP_MASTER_REPEAT,
@@ -156,5 +151,5 @@ VRRP_GARP_MASTER_REPEAT = Keyword(
 GLOBAL = (VRRP_VERSION, VRRP_GARP_MASTER_DELAY, VRRP_GARP_MASTER_REPEAT)
 """What `global_defs` says for all virtual routers."""
 
-TOP = (VRRP_INSTANCE,)
+TOP = (VRRP_SYNC_GROUP, VRRP_INSTANCE)
 """Blocks at the top level."""

@@ -8,16 +8,23 @@ from trimaran.model.check import FileCheck
 
 
 async def attempt(check: FileCheck) -> Verdict:
-    """Read the file; not even a FIFO can make this wait."""
+    """Read the file."""
     try:
-        descriptor = os.open(check.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return file.judge(check, content(check.path))
+    except OSError as error:
+        return file.unreadable(check, str(error.strerror))
+
+
+def content(path: str) -> bytes | None:
+    """How a file begins that holds a number; None if there is no such file. Raises OSError.
+
+    Not even a FIFO can make this wait.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        return file.judge(check, None)
-    except OSError as error:
-        return file.unreadable(check, str(error.strerror))
+        return None
     try:
-        return file.judge(check, os.read(descriptor, file.MOST_BYTES))
-    except OSError as error:
-        return file.unreadable(check, str(error.strerror))
+        return os.read(descriptor, file.MOST_BYTES)
     finally:
         os.close(descriptor)

@@ -67,6 +67,7 @@ class Editor:
         self.ways = Ways(tables)
         self._services: dict[ServiceKey, int] = {}
         self._destinations: dict[tuple[ServiceKey, ServerKey], int] = {}
+        self._of_service: dict[int, set[int]] = {}
         self._applied = Applied()
         self._idle_since: dict[int, int] = {}
         self._reclaimable: list[int] | None = None
@@ -78,6 +79,9 @@ class Editor:
             self._destinations[identity(tables, destination)] = destination
             self.ways.enter(destination)
             self.ways.recall(destination)
+            service = int(tables.destinations["service"][destination])
+            if service != _NO_SERVICE:
+                self._of_service.setdefault(service, set()).add(destination)
         self._free_services = Vacancies(np.flatnonzero(configured == 0).tolist())
         self._free_destinations = Vacancies(np.flatnonzero(used == 0).tolist())
         self._lists = Lists(tables, self.services())
@@ -310,6 +314,7 @@ class Editor:
             if new is not None:
                 self._tables.destinations["service"][destination] = _NO_SERVICE
         if new is not None:
+            self._of_service.pop(new, None)
             self._free_services.give_back(self._services.pop(key))
 
     def _add_service(self, key: ServiceKey) -> int | None:
@@ -339,12 +344,10 @@ class Editor:
         self._free_services.give_back(service)
         self._lists.release(service)
         # What it counted stays in the total; a service made anew counts from zero.
-        members = np.flatnonzero(
-            (tables.destinations["flags"] != 0) & (tables.destinations["service"] == service)
-        )
+        members = list(self._of_service.pop(service, ()))
         counted = tables.counted(members) - tables.ledger["base"][members]
         tables.ledger["base"][-1] += self._former(service) + counted.sum(axis=0)
-        for destination in members.tolist():
+        for destination in members:
             set_flags(self._tables, destination, clear=DestinationFlag.CONFIGURED)
             tables.destinations["service"][destination] = _NO_SERVICE
 
@@ -366,6 +369,7 @@ class Editor:
         elif tables.destinations["service"][number] != service:
             tables.ledger["base"][number] = tables.counted(number)
         tables.destinations["service"][number] = service
+        self._of_service.setdefault(service, set()).add(number)
         tables.ledger["share"][number] = 0  # also of one that comes back
         self._set_parameters(number, destination)
         self._idle_since.pop(number, None)
@@ -420,7 +424,9 @@ class Editor:
             self._masqueraded.add(number)
         elif destination.forwarding is Forwarding.TUNNEL:
             self._tables.live["tunnelled"] = 1
-        self.ways.resolve(number, destination.key.address)
+        self.ways.resolve(
+            number, destination.key.address, destination.forwarding, destination.tunnel
+        )
 
     def empty_trash(self, now: int) -> None:
         """Frees removed destinations that nothing has referred to for two minutes.
@@ -445,6 +451,7 @@ class Editor:
         self._idle_since.pop(destination, None)
         service = int(tables.destinations["service"][destination])
         if service != _NO_SERVICE:
+            self._of_service[service].discard(destination)
             counted = tables.counted(destination) - tables.ledger["base"][destination]
             self._former(service)[...] += counted
         tables.destinations[destination] = 0

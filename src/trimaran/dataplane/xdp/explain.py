@@ -15,7 +15,7 @@ from trimaran.dataplane.base import DataplaneError, Destination
 from trimaran.dataplane.xdp import layout, libbpf
 from trimaran.dataplane.xdp.addresses import native, number_after, stored
 from trimaran.dataplane.xdp.layout import DestinationFlag
-from trimaran.dataplane.xdp.loader import load, running_maps
+from trimaran.dataplane.xdp.loader import load, present_capacity
 from trimaran.dataplane.xdp.records import read_destination, read_settings, service_key
 from trimaran.dataplane.xdp.tables import Tables, destination_of, state_of
 from trimaran.model.ip import IPAddress
@@ -77,16 +77,9 @@ class Explanation:
 
 def explain(packet: Tuple) -> Explanation:
     """Ask the program that is attached in this network namespace. Raises `DataplaneError`."""
-    maps = running_maps()
-    if maps is None:
+    capacity = present_capacity()
+    if capacity is None:
         raise DataplaneError("no XDP dataplane of trimaran runs in this network namespace")
-    running = Tables(maps, writable=False)
-    capacity = layout.Capacity(
-        flows=len(running.flows) // 2,
-        services=len(running.services),
-        destinations=len(running.destinations),
-    )
-    running.close()
     loaded = load(capacity, lambda line: None)
     try:
         if not loaded.adopted:

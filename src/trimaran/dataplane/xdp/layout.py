@@ -6,7 +6,7 @@ alone. Addresses and ports are in network order, everything else in the machine'
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ PLACE_BITS: Final = 20
 NO_TABLE: Final = 0xFFFFFFFF
 ROW_SLOTS: Final = 16
 NEWCOMERS: Final = 256
+NO_FLOWS: Final = 16
+"""The least that a table of connections can be for."""
 KIND_TEMPLATE: Final = 1 << 40
 KIND_RETIRED: Final = 1 << 41
 
@@ -318,13 +320,27 @@ _MEANING: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much the maps hold. `flows`, of IPv4, and `flows6` are powers of two; twice as many
-    slots are made."""
+    """How much the maps hold. `flows`, of IPv4, is a power of two; twice as many slots are made.
+
+    `rows`, of `ROW_SLOTS` slots each: the hash tables of a thousand mh services, or of all sh
+    services. `flows6` is for IPv6 what `flows` is; without services of IPv6 next to nothing.
+    """
 
     flows: int = 1 << 20
-    flows6: int = 16
     services: int = 1 << 12
     destinations: int = 1 << 14
+    rows: int = 1 << 18
+    flows6: int = NO_FLOWS
+
+    def holds(self, other: "Capacity") -> bool:
+        """Whether there is room for as many services as in the other, in a table of connections
+        of the same size (their places depend on it). IPv6's can be replaced while it is empty."""
+        return (
+            self.flows == other.flows
+            and self.services >= other.services
+            and self.destinations >= other.destinations
+            and self.rows >= other.rows
+        )
 
     @property
     def buckets(self) -> int:
@@ -341,20 +357,12 @@ class Capacity:
         """Room for every list and its head twice, and for holes."""
         return 4 * self.destinations + 2 * self.services
 
-    @property
-    def rows(self) -> int:
-        """Room for the hash tables of a thousand mh services, or of all sh services."""
-        return 1 << 18
-
-    @property
-    def bytes(self) -> int:
-        """Memory of the connection tables."""
-        return SLOTS * (self.buckets * FLOW.itemsize + self.buckets6 * FLOW6.itemsize)
-
 
 def version(capacity: Capacity, cpus: int) -> int:
-    """Identifies layout and sizes: maps are taken over by a new program if this is equal."""
-    described = repr((_MEANING, [(n, d.descr) for n, d in _STRUCTS.items()], capacity, cpus))
+    """Identifies layout and sizes, but for that of IPv6's table: maps are taken over by a new
+    program if this is equal."""
+    sizes = replace(capacity, flows6=NO_FLOWS)
+    described = repr((_MEANING, [(n, d.descr) for n, d in _STRUCTS.items()], sizes, cpus))
     return int.from_bytes(hashlib.blake2b(described.encode(), digest_size=8).digest(), "little")
 
 

@@ -24,6 +24,11 @@ XDP_ATTACHED_NATIVE = 1
 XDP_ATTACHED_GENERIC = 2
 TEST_LIVE_FRAMES = 1 << 1
 
+_HASHES = (1, 9)  # BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH
+_PERCPU_ARRAY = 6
+_RING = 27
+_HASH_OVERHEAD = 64
+
 
 class BpfError(DataplaneError):
     """A call to libbpf or bpf(2) failed.
@@ -181,6 +186,10 @@ def _load_library() -> ctypes.CDLL:
         ("bpf_object__close", c_void_p),
         ("bpf_map__fd", c_void_p),
         ("bpf_map__set_max_entries", c_void_p, c_uint32),
+        ("bpf_map__max_entries", c_void_p),
+        ("bpf_map__key_size", c_void_p),
+        ("bpf_map__value_size", c_void_p),
+        ("bpf_map__type", c_void_p),
         ("bpf_map__reuse_fd", c_void_p, c_int),
         ("bpf_program__fd", c_void_p),
     ):
@@ -228,6 +237,23 @@ class BpfObject:
 
     def set_max_entries(self, name: str, entries: int) -> None:
         _checked(_lib.bpf_map__set_max_entries(self._map(name), entries), f"size of {name}")
+
+    def memory(self) -> int:
+        """Bytes that its maps take, or a little less: of hashes what the kernel adds is guessed."""
+        total, at = 0, _lib.bpf_object__next_map(self._object, None)
+        while at:
+            entries, value = _lib.bpf_map__max_entries(at), _lib.bpf_map__value_size(at)
+            match _lib.bpf_map__type(at):
+                case t if t in _HASHES:
+                    total += entries * (_lib.bpf_map__key_size(at) + value + _HASH_OVERHEAD)
+                case t if t == _PERCPU_ARRAY:
+                    total += entries * value * possible_cpus()
+                case t if t == _RING:
+                    total += entries
+                case _:
+                    total += entries * value
+            at = _lib.bpf_object__next_map(self._object, at)
+        return total
 
     def reuse(self, name: str, descriptor: int) -> None:
         """Uses an existing map (its descriptor is duplicated) instead of making one."""

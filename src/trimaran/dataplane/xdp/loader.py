@@ -9,9 +9,10 @@ import errno
 import os
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -49,11 +50,16 @@ class Programs:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A loaded program with its tables. `adopted`: the tables were there before."""
+    """A loaded program with its tables, which take so much `memory` (bytes).
+
+    `adopted`: the tables were there before.
+    """
 
     source: libbpf.BpfObject
     programs: Programs
     tables: Tables
+    capacity: layout.Capacity
+    memory: int
     adopted: bool
 
 
@@ -105,21 +111,63 @@ def running_maps() -> dict[str, int] | None:
     return None
 
 
-def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
-    """Loads the program; `log` is told of tables that could not be taken over."""
+def present_capacity() -> layout.Capacity | None:
+    """How much the tables of the program hold that is attached here; None: there is none."""
+    maps = running_maps()
+    if maps is None:
+        return None
+    try:
+        return capacity_of(maps)
+    finally:
+        _close(maps)
+
+
+def capacity_of(maps: dict[str, int]) -> layout.Capacity:
+    """How much a program's maps hold."""
+    entries = {name: libbpf.map_info(descriptor).max_entries for name, descriptor in maps.items()}
+    return layout.Capacity(
+        entries["flows"] * layout.SLOTS // 2,
+        entries["services"],
+        entries["destinations"],
+        entries["slots"],
+        entries["flows6"] * layout.SLOTS // 2,
+    )
+
+
+def load(
+    capacity: layout.Capacity, log: Callable[[str], None], maps: dict[str, int] | None = None
+) -> Loaded:
+    """Loads the program; `log` is told of tables that could not be taken over.
+
+    Those of a program that is attached here are, if they hold at least `capacity`; or `maps`,
+    descriptors of the caller's, in any case. Only IPv6's table of connections is made anew if it
+    is too small.
+    """
     if not OBJECT.exists():
         raise DataplaneError(f"{OBJECT} is missing: compile it with `make -C bpf`")
     cpus = libbpf.possible_cpus()
-    version = layout.version(capacity, cpus)
     source = libbpf.BpfObject(OBJECT)
     layout.check(source)
+    kept = _duplicates(maps) if maps else _maps_to_keep(capacity, cpus, log)
+    if kept:
+        running = capacity_of(kept)
+        if running.flows6 < capacity.flows6:
+            os.close(kept.pop("flows6"))
+        capacity = replace(running, flows6=max(running.flows6, capacity.flows6))
     _size(source, capacity, cpus)
     _fill_constants(source, capacity, cpus)
-    kept = _maps_to_keep(version, log)
+    memory = source.memory()
+    if not kept and memory > _available_bytes():
+        raise _no_memory(capacity, memory)
     for name, descriptor in kept.items():
         source.reuse(name, descriptor)
     _close(kept)
-    source.load()
+    try:
+        source.load()
+    except libbpf.BpfError as error:
+        if error.errno == errno.ENOMEM:
+            raise _no_memory(capacity, memory) from error
+        raise
     programs = Programs(
         *(
             source.program_descriptor(n)
@@ -130,16 +178,37 @@ def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
     for name in ("ledger", "newcomers"):  # which the program itself does not use
         libbpf.bind_map(programs.main, source.map_descriptor(name))
     if not kept:
-        _initialise(tables, source, version)
+        _initialise(tables, source, layout.version(capacity, cpus))
     set_transitions(tables)
-    return Loaded(source, programs, tables, adopted=bool(kept))
+    return Loaded(source, programs, tables, capacity, memory, adopted=bool(kept))
 
 
-def _maps_to_keep(version: int, log: Callable[[str], None]) -> dict[str, int]:
+def _available_bytes() -> int:
+    """What the kernel can give without swapping (proc(5), since Linux 3.14)."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return sys.maxsize
+
+
+def _no_memory(capacity: layout.Capacity, memory: int) -> DataplaneError:
+    return DataplaneError(
+        f"the tables for {capacity.flows} connections, {capacity.services} services and "
+        f"{capacity.destinations} real servers need {memory >> 20} MiB, and the kernel has "
+        f"{_available_bytes() >> 20} MiB available: ask for less (--connections)"
+    )
+
+
+def _maps_to_keep(
+    capacity: layout.Capacity, cpus: int, log: Callable[[str], None]
+) -> dict[str, int]:
     maps = running_maps()
     if maps is None:
         return {}
-    if libbpf.map_info(maps[LIVE_MAP]).value_size == layout.LIVE.itemsize:
+    running = capacity_of(maps)
+    version = layout.version(running, cpus)
+    same_size = libbpf.map_info(maps[LIVE_MAP]).value_size == layout.LIVE.itemsize
+    if same_size and running.holds(capacity):
         memory = libbpf.map_memory(maps[LIVE_MAP], os.sysconf("SC_PAGESIZE"), writable=False)
         if int.from_bytes(memory[:8], "little") == version:
             return maps
@@ -149,6 +218,10 @@ def _maps_to_keep(version: int, log: Callable[[str], None]) -> dict[str, int]:
     )
     _close(maps)
     return {}
+
+
+def _duplicates(maps: dict[str, int]) -> dict[str, int]:
+    return {name: os.dup(descriptor) for name, descriptor in maps.items()}
 
 
 def _close(maps: dict[str, int]) -> None:

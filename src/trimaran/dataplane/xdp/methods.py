@@ -44,13 +44,12 @@ def read(tables: Tables, number: int) -> tuple[Forwarding, Tunnel]:
     return FORWARDINGS[record["forwarding"]], tunnel
 
 
-def overhead(tables: Tables, number: int) -> int:
-    """Bytes that the tunnel takes from the MTU; 0 without one."""
-    forwarding, tunnel = read(tables, number)
+def overhead(version: int, forwarding: Forwarding, tunnel: Tunnel) -> int:
+    """Bytes that the tunnel, over this version of IP, takes from the MTU; 0 without one."""
     if forwarding is not Forwarding.TUNNEL:
         return 0
     return (
-        _IP_HEADERS[int(tables.destinations["version"][number])]
+        _IP_HEADERS[version]
         + {
             TunnelType.IPIP: 0,
             TunnelType.GUE: 12,

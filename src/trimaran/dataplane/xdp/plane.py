@@ -1,21 +1,27 @@
 """The XDP dataplane, as the daemon drives it."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from trimaran.dataplane.base import DataplaneError, Service
-from trimaran.dataplane.steps import Step
+from trimaran.dataplane.steps import AddService, Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.attach import Attachment
-from trimaran.dataplane.xdp.layout import Capacity, Event
+from trimaran.dataplane.xdp.layout import NO_FLOWS, Capacity, Event
+from trimaran.dataplane.xdp.limits import FEWEST_CONNECTIONS, MOST_CONNECTIONS
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
 from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.dataplane.xdp.statistics import Estimators
 from trimaran.dataplane.xdp.told import Told, enter
 from trimaran.model.ip import IPAddress
+from trimaran.model.service import ServiceKey
 from trimaran.sync.record import Record
+
+_USUAL = Capacity()
 
 
 class XdpDataplane(XdpOperator):
@@ -37,23 +43,25 @@ class XdpDataplane(XdpOperator):
 
     @classmethod
     def open(  # type: ignore[override]
-        cls, *, flows: int = 1 << 20, log: Callable[[str], None]
+        cls, capacity: Capacity = _USUAL, *, log: Callable[[str], None]
     ) -> "XdpDataplane":
         """Loads the program, and takes over from one that is attached in this namespace.
 
-        `flows`: connections to have room for, a power of two from 16 on (64 bytes each).
-        Interfaces with an older program get this one in one step, keeping all connections.
+        `capacity`: what to have room for. Interfaces with an older program get this one in one
+        step, keeping all connections if it had room for as much.
         """
-        if flows < 16 or flows & (flows - 1) or flows > 1 << 26:
+        flows = capacity.flows
+        if not FEWEST_CONNECTIONS <= flows <= MOST_CONNECTIONS or flows & (flows - 1):
             raise DataplaneError(f"{flows} connections: must be a power of two, 16 to 2^26")
-        capacity = Capacity(flows=flows)
         before = list(attached_programs())
-        plane = cls(load(capacity, log))
+        loaded = load(capacity, log)
+        plane = cls(loaded)
         for interface, _ in before:
             plane.attach(interface)
         log(
-            f"XDP dataplane: room for {flows} connections in {capacity.bytes >> 20} MiB, "
-            + ("taken over with what it held" if plane._loaded.adopted else "empty")
+            f"XDP dataplane: room for {flows} connections, {loaded.capacity.services} services "
+            f"and {loaded.capacity.destinations} real servers in {loaded.memory >> 20} MiB, "
+            + ("taken over with what it held" if loaded.adopted else "empty")
         )
         return plane
 
@@ -85,14 +93,38 @@ class XdpDataplane(XdpOperator):
     def apply(self, services: Sequence[Service]) -> Sequence[str]:
         """As `Dataplane.apply`. What cannot be served is left out, with a line the first time;
         everything else is applied."""
-        lines = self._editor.apply(services)
+        lines = self._make_room(service.key for service in services)
+        lines += self._editor.apply(services)
         self._expire_with(lines)
         return lines
 
     def execute(self, step: Step) -> None:
         """As `Operator`."""
+        if isinstance(step, AddService):
+            self._make_room([step.service])
         super().execute(step)
         self._expire_with([step])
+
+    def _make_room(self, services: Iterable[ServiceKey]) -> list[str]:
+        """With the first service of IPv6 its connections get a table as large as IPv4's; a line
+        for the log if that is now. A program with the larger one takes the other's place."""
+        loaded = self._loaded
+        if loaded.capacity.flows6 > NO_FLOWS or all(s.address.version == 4 for s in services):
+            return []
+        wanted = replace(loaded.capacity, flows6=loaded.capacity.flows)
+        try:
+            larger = load(wanted, lambda line: None, loaded.tables.descriptors())
+        except DataplaneError as error:
+            return [f"no room for IPv6 connections: they are forwarded by hash: {error}"]
+        loaded.tables.replace_flows6(os.dup(larger.source.map_descriptor("flows6")))
+        larger.tables.close()
+        loaded.source.close()
+        self._loaded = replace(larger, tables=loaded.tables)
+        self._number = libbpf.program_info(self.program).id
+        for name in self._attachments:
+            self._attachments[name] = attach.attach(name, larger.programs, loaded.tables)
+        more = larger.memory - loaded.memory >> 20
+        return [f"XDP dataplane: room for {wanted.flows6} IPv6 connections in {more} MiB more"]
 
     def _expire_with(self, changes: Sequence[object]) -> None:
         """`expire_nodest_conn` ends connections at once, not only when a server comes back."""

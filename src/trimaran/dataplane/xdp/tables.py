@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -117,7 +118,7 @@ class Tables:
             if clock == int(self.live["clock"]):
                 return clock / 256 + elapsed * layout.TICKS_PER_SECOND / 1e9
 
-    def counted(self, which: int | Records | slice = slice(None)) -> NDArray[np.int64]:
+    def counted(self, which: int | Sequence[int] | slice = slice(None)) -> NDArray[np.int64]:
         """Connections, packets in and out, bytes in and out of destinations (of all)."""
         words = self._counter_words[:, which]
         sums: NDArray[np.int64] = words.sum(axis=0)[..., _COUNTED].astype(np.int64)

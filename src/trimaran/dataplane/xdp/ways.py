@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
+from trimaran.dataplane.base import Tunnel
 from trimaran.dataplane.xdp import methods
 from trimaran.dataplane.xdp.addresses import address_in, stored
 from trimaran.dataplane.xdp.layout import DestinationFlag
@@ -62,6 +63,7 @@ class Ways:
         """What an earlier owner of the tables knew of the way there holds until contradicted."""
         record = self._tables.destinations[destination]
         address = server_key(self._tables, destination).address
+        overhead = methods.overhead(address.version, *methods.read(self._tables, destination))
         if int(record["flags"]) & DestinationFlag.LOCAL:
             self._local |= {address}
         elif int(record["flags"]) & DestinationFlag.RESOLVED:
@@ -69,7 +71,7 @@ class Ways:
                 record["mac"].tobytes(),
                 record["source_mac"].tobytes(),
                 int(record["interface"]),
-                int(record["mtu"]) + methods.overhead(self._tables, destination),
+                int(record["mtu"]) + overhead,
                 address_in(record["source"], address.version),
             )
 
@@ -89,12 +91,13 @@ class Ways:
 
     def _resolve_all(self, address: IPAddress) -> None:
         for destination in self._of_address.get(address, ()):
-            self.resolve(destination, address)
+            self.resolve(destination, address, *methods.read(self._tables, destination))
 
-    def resolve(self, destination: int, address: IPAddress) -> None:
+    def resolve(
+        self, destination: int, address: IPAddress, forwarding: Forwarding, tunnel: Tunnel
+    ) -> None:
         """Writes the way to a server into its record, if there is one."""
         tables = self._tables
-        forwarding, _ = methods.read(tables, destination)
         if address in self._local or forwarding is Forwarding.LOCAL:
             set_flags(tables, destination, put=DestinationFlag.LOCAL, clear=_ON_THE_WAY)
             return
@@ -108,6 +111,6 @@ class Ways:
         record[0] = int.from_bytes(way[:8], "little")
         record[1] = int.from_bytes(way[8:], "little")
         tables.destinations["source"][destination] = stored(neighbour.source)
-        overhead = methods.overhead(tables, destination)
+        overhead = methods.overhead(address.version, forwarding, tunnel)
         tables.destinations["mtu"][destination] = min(neighbour.mtu, 0xFFFF) - overhead
         set_flags(tables, destination, put=_ON_THE_WAY, clear=DestinationFlag.LOCAL)

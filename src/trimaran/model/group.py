@@ -1,0 +1,11 @@
+"""Sync groups."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SyncGroup:
+    """`vrrp_sync_group`: virtual routers that are master together or not at all."""
+
+    name: str
+    members: tuple[str, ...]
