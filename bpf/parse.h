@@ -93,7 +93,7 @@ static __always_inline int is_held(__u32 address)
  * would do no harm: only services' own addresses are served. */
 static __always_inline int is_held6(__u64 number)
 {
-	__u64 *row = live.held6[number >> 32 & (HELD_BUCKETS - 1)];
+	__u64 *row = live.held6[number >> 54];
 
 	number |= 1;
 #pragma unroll

@@ -5,7 +5,6 @@ from ipaddress import IPv6Address
 
 from trimaran.dataplane.base import DataplaneError, TcpState
 from trimaran.dataplane.xdp.addresses import native, number_after
-from trimaran.dataplane.xdp.layout import HELD_BUCKETS
 from trimaran.dataplane.xdp.tables import Records, Tables
 from trimaran.model.ip import IPAddress
 
@@ -22,7 +21,7 @@ def set_held(tables: Tables, addresses: Iterable[IPAddress]) -> None:
     for address in addresses:
         if isinstance(address, IPv6Address):
             number = number_after(seed, address)
-            wanted6[number | 1] = number >> 32 & HELD_BUCKETS - 1
+            wanted6[number | 1] = number >> 54
         else:
             number = native(address)
             wanted[number] = (number * 0x9E3779B1 & 0xFFFFFFFF) >> 22
