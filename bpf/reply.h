@@ -16,6 +16,9 @@
  * an MTU, or if that is 0, that its time is over. */
 #define TO_TELL (1 << 30)
 
+/* Beside a verdict: the connection was answered, or is established: its client is a real one. */
+#define TO_ASSURE (1 << 29)
+
 static __always_inline void note_unresolved(const struct bpf_fib_lookup *route, __u64 version)
 {
 	struct hop *hop = &live.unresolved_hop;
@@ -169,8 +172,7 @@ static __always_inline int translate_back(struct xdp_md *ctx, const struct packe
 	return translate(p, is_unfinished(ctx, p), 1, &d->virtual_address, d->virtual_port);
 }
 
-/* As the destination's connection: a verdict or TO_TELL; NO_FLOW if it is not, -1: look again. */
-__noinline int reply_once(struct xdp_md *ctx, __u32 destination)
+static __always_inline int reply_as(struct xdp_md *ctx, __u32 destination, __u64 version)
 {
 	struct destination *d = find_destination(destination);
 	__u32 cpu = bpf_get_smp_processor_id(), now = now_in_ticks();
@@ -179,8 +181,9 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 	struct packet p;
 	struct quote q;
 	__u64 control = 0;
+	int state = 0;
 
-	if (!d || !c || !parse_frame(ctx, &p) || !is_for_us(ctx, &p))
+	if (!d || !c || !parse_version(ctx, &p, version) || !is_for_us(ctx, &p))
 		return XDP_PASS;
 
 	int kind = parse_packet(ctx, &p);
@@ -208,12 +211,11 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 		count_event(EVENT_CHECKSUM_OFFLOADED);
 		return XDP_DROP;
 	}
-	/* UDP: what is answered is established. */
-	if (p.protocol == IPPROTO_UDP && live.persistent)
-		assure(destination, client_half(&p, 0), client_half(&p, 1));
 	if (!f)
 		count_event(EVENT_HASHED);
-	else if (kind == OF_A_FLOW && !advance(f, control, &p, 1, now))
+	else if (kind == OF_A_FLOW)
+		state = advance_back(f, control, &p, now);
+	if (state < 0)
 		return -1;
 
 	int interface = aim(ctx, destination);
@@ -224,7 +226,21 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 	c->bytes_out += p.length;
 	if (p.fragment == FIRST_FRAGMENT)
 		note_fragment(&p, destination, FORWARD_MASQUERADED, 1, now);
-	return translate_back(ctx, &p, d) ? leave_by(ctx, interface) : XDP_DROP;
+	if (!translate_back(ctx, &p, d))
+		return XDP_DROP;
+	return leave_by(ctx, interface) |
+	       (is_established(state) || state == STATE_UDP ? TO_ASSURE : 0);
+}
+
+/* As the destination's connection: a verdict or TO_TELL; NO_FLOW if it is not, -1: look again. */
+__noinline int reply_once(struct xdp_md *ctx, __u32 destination)
+{
+	return reply_as(ctx, destination, IPV4);
+}
+
+__noinline int reply_once6(struct xdp_md *ctx, __u32 destination)
+{
+	return reply_as(ctx, destination, IPV6);
 }
 
 /* A later fragment of a reply. */
@@ -259,10 +275,11 @@ __noinline int later_reply(struct xdp_md *ctx)
 }
 
 /* reply_once() until no other CPU is in the way. */
-static __always_inline int try_reply(struct xdp_md *ctx, __u32 destination)
+static __always_inline int try_reply(struct xdp_md *ctx, __u32 destination, int version)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
-		int verdict = reply_once(ctx, destination);
+		int verdict = version == IPV6 ? reply_once6(ctx, destination)
+					      : reply_once(ctx, destination);
 
 		if (verdict != -1)
 			return verdict;
@@ -275,6 +292,7 @@ struct siblings {
 	struct xdp_md *ctx;
 	__u32 destination;
 	int verdict;
+	int version;
 };
 
 /* The next destination that is the same server; 1: there is none, or it had the connection. */
@@ -285,7 +303,7 @@ static long try_sibling(__u32 i, struct siblings *s)
 	if (!d || !d->sibling)
 		return 1;
 	s->destination = d->sibling - 1;
-	s->verdict = try_reply(s->ctx, s->destination);
+	s->verdict = try_reply(s->ctx, s->destination, s->version);
 	return s->verdict != NO_FLOW;
 }
 
@@ -309,26 +327,61 @@ static __always_inline __u32 *find_server(__u64 version, const void *address, __
 	return bpf_map_lookup_elem(&masqueraded, &key);
 }
 
+/* The first destinations, each plus 1, that a packet may be a reply of, or an error about what went
+ * there: of its own port, and in the upper half of all ports. Not part of reply(), so that its frame
+ * is off the stack when the reply goes on. */
+__noinline __u64 servers_of(struct xdp_md *ctx)
+{
+	const void *server;
+	struct packet p;
+	struct quote q;
+	__u16 port;
+	__u8 protocol;
+	__u32 *first, *of_all_ports = 0;
+
+	if (!parse_frame(ctx, &p))
+		return 0;
+
+	int kind = parse_packet(ctx, &p);
+
+	if (kind == OF_A_FLOW) {
+		server = source_of(&p);
+		port = p.transport;
+		protocol = p.protocol;
+	} else if (kind == OF_ICMP && find_quote(ctx, &p, &q)) {
+		server = quoted_target(&p, &q);
+		port = q.ports[1];
+		protocol = q.protocol;
+	} else {
+		return 0;
+	}
+	first = find_server(p.version, server, port, protocol);
+	if (live.wildcards)
+		of_all_ports = find_server(p.version, server, 0, protocol);
+	return (first ? *first + 1ull : 0) | (of_all_ports ? *of_all_ports + 1ull : 0) << 32;
+}
+
 /* As a reply of this server, whichever of its destinations has the connection. */
-static __always_inline void find_reply(struct siblings *s, __u32 *first)
+static __always_inline void find_reply(struct siblings *s, __u32 first)
 {
 	if (!first || s->verdict != NO_FLOW)
 		return;
-	s->destination = *first;
-	s->verdict = try_reply(s->ctx, s->destination);
+	s->destination = first - 1;
+	s->verdict = try_reply(s->ctx, s->destination, s->version);
 	if (s->verdict == NO_FLOW)
 		bpf_loop(SIBLINGS, try_sibling, s, 0);
 }
 
 /* Tells the server, from the director's address, unless the packet is an error or a later
  * fragment itself (RFC 1122, 3.2.2). */
-static __always_inline int tell(struct xdp_md *ctx, __u64 version, int kind, __u32 mtu,
-				__u32 destination)
+__noinline int tell(struct xdp_md *ctx, __u32 mtu, __u32 destination)
 {
-	if (kind != OF_A_FLOW)
+	struct packet p;
+
+	if (!parse_frame(ctx, &p) || parse_packet(ctx, &p) != OF_A_FLOW)
 		return XDP_DROP;
-	return mtu ? tell_too_big(ctx, version, mtu, destination)
-		   : tell_expired(ctx, version, destination);
+	return mtu ? tell_too_big(ctx, p.version, mtu, destination)
+		   : tell_expired(ctx, p.version, destination);
 }
 
 /* A packet that may be a server's, or an error about one to it, and is not for an address that
@@ -336,28 +389,27 @@ static __always_inline int tell(struct xdp_md *ctx, __u64 version, int kind, __u
 __noinline int reply(struct xdp_md *ctx)
 {
 	struct siblings s = {.ctx = ctx, .verdict = NO_FLOW};
-	__u32 *first = 0, *of_all_ports = 0;
+	union address client;
 	struct packet p;
-	struct quote q;
+	__u64 servers;
 
 	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p))
 		return XDP_PASS;
+	s.version = p.version;
+	client = p.version == IPV6 ? p.ip6->target : ipv4_address(p.ip->daddr);
+	servers = servers_of(ctx);
+	if (!servers) {
+		int verdict = later_reply(ctx);
 
-	int kind = parse_packet(ctx, &p);
-
-	if (kind == OF_A_FLOW) {
-		first = find_server(p.version, source_of(&p), p.transport, p.protocol);
-		of_all_ports = find_server(p.version, source_of(&p), 0, p.protocol);
-	} else if (kind == OF_ICMP && find_quote(ctx, &p, &q)) {
-		first = find_server(p.version, quoted_target(&p, &q), q.ports[1], q.protocol);
-		of_all_ports = find_server(p.version, quoted_target(&p, &q), 0, q.protocol);
-	} else if (kind == OF_A_FRAGMENT) {
-		s.verdict = later_reply(ctx);
+		return verdict >= TO_TELL ? XDP_DROP : verdict;
 	}
-	find_reply(&s, first);
-	if (live.wildcards)
-		find_reply(&s, of_all_ports);
+	find_reply(&s, servers);
+	find_reply(&s, servers >> 32);
+	if (s.verdict == NO_FLOW)
+		return XDP_PASS;
 	if (s.verdict >= TO_TELL)
-		return tell(ctx, p.version, kind, s.verdict & 0xffff, s.destination);
-	return s.verdict == NO_FLOW ? XDP_PASS : s.verdict;
+		return tell(ctx, s.verdict & 0xffff, s.destination);
+	if (s.verdict & TO_ASSURE && live.persistent)
+		assure(s.destination, client.half[0], client.half[1]);
+	return s.verdict & ~TO_ASSURE;
 }

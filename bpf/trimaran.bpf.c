@@ -51,7 +51,7 @@ static __always_inline int continue_flow(struct xdp_md *ctx, const struct packet
 		count_event(EVENT_DESTINATION_REMOVED);
 		return XDP_DROP;
 	}
-	if (!advance(f, control, p, 0, now))
+	if (!advance(f, control, p, now))
 		return -1;
 	count_packet(c, p);
 	return to_forward(destination_of(control), forwarding_of(control));
@@ -371,7 +371,7 @@ static __always_inline int handle(struct xdp_md *ctx, __u64 version)
 	struct destination *d = find_destination(destination_of(control));
 	struct counters *c = counters_of(bpf_get_smp_processor_id(), destination_of(control));
 
-	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, 0, now))
+	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, now))
 		return to_balance(&p, find_service(&p));
 	count_packet(c, &p);
 	switch (forwarding_of(control)) {
