@@ -100,7 +100,8 @@ def masked(frame: bytes) -> str:
     if frame[12:14] == b"\x86\xdd":
         return _masked6(frame).hex()
     made, df, protocol = frame[26:30] in (VIP.packed, DIRECTOR.packed), frame[20] & 0x40, frame[23]
-    if (made and protocol == 1) or (protocol in (4, 17, 41, 47) and frame[30:33] == b"\xc0\xa8\x01"):
+    tunnelled = protocol in (4, 17, 41, 47) and frame[30:33] == b"\xc0\xa8\x01"
+    if (made and protocol == 1) or tunnelled:
         if not df:
             assert checksum(frame[14:34]) == 0
             frame = frame[:18] + b"\0\0" + frame[20:24] + b"\0\0" + frame[26:]
