@@ -3,6 +3,7 @@
 #pragma once
 #include "errors.h"
 #include "nat.h"
+#include "services.h"
 
 #define ICMP_SOURCE_QUENCH 4
 #define QUOTED_BYTES 8		/* of the transport header, at least (RFC 792) */
@@ -146,11 +147,15 @@ __noinline int related(struct xdp_md *ctx)
 	if (!find_neighbourhood(&p.key, &n) || !find_flow(&n, &p.key, now_in_ticks(), &control))
 		return XDP_PASS;
 
+	struct destination *d = find_destination(destination_of(control));
 	struct counters *c = counters_of(cpu, destination_of(control));
 
-	if (!c)
+	if (!d || !c)
 		return XDP_DROP;
-	c->packets++;
-	c->bytes += p.length;
+	/* Sent on even to a removed server, but not counted. */
+	if (d->flags & DESTINATION_CONFIGURED) {
+		c->packets++;
+		c->bytes += p.length;
+	}
 	return to_forward(destination_of(control), forwarding_of(control));
 }

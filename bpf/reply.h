@@ -172,6 +172,16 @@ static __always_inline int translate_back(struct xdp_md *ctx, const struct packe
 	return translate(p, is_unfinished(ctx, p), 1, &d->virtual_address, d->virtual_port);
 }
 
+/* A removed server's replies are sent on, but not counted. */
+static __always_inline void count_reply(const struct destination *d, struct counters *c,
+					const struct packet *p)
+{
+	if (!(d->flags & DESTINATION_CONFIGURED))
+		return;
+	c->packets_out++;
+	c->bytes_out += p->length;
+}
+
 static __always_inline int reply_as(struct xdp_md *ctx, __u32 destination, __u64 version)
 {
 	struct destination *d = find_destination(destination);
@@ -222,8 +232,7 @@ static __always_inline int reply_as(struct xdp_md *ctx, __u32 destination, __u64
 
 	if (interface <= 0)
 		return -interface;
-	c->packets_out++;
-	c->bytes_out += p.length;
+	count_reply(d, c, &p);
 	if (p.fragment == FIRST_FRAGMENT)
 		note_fragment(&p, destination, FORWARD_MASQUERADED, 1, now);
 	if (!translate_back(ctx, &p, d))
@@ -269,8 +278,7 @@ __noinline int later_reply(struct xdp_md *ctx)
 
 	if (interface <= 0)
 		return -interface;
-	c->packets_out++;
-	c->bytes_out += p.length;
+	count_reply(d, c, &p);
 	return translate_back(ctx, &p, d) ? leave_by(ctx, interface) : XDP_DROP;
 }
 

@@ -78,10 +78,15 @@ static __always_inline __u32 length_of(const struct choice *c)
 	return c->list >> PLACE_BITS & PLACE;
 }
 
+/* 0: the list is empty, and what is at its index is another's. */
 static __always_inline struct list_head *head_of(const struct choice *c)
 {
 	__u32 index = c->list >> 2 * PLACE_BITS;
-	union list_entry *entry = bpf_map_lookup_elem(&members, &index);
+	union list_entry *entry;
+
+	if (!length_of(c))
+		return 0;
+	entry = bpf_map_lookup_elem(&members, &index);
 
 	return entry ? &entry->head : 0;
 }

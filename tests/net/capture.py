@@ -1,4 +1,4 @@
-"""Runs inside a host of the lab: prints VRRP and ARP frames as JSON lines, with kernel time.
+"""Runs inside a host of the lab: prints VRRP, ARP and BFD frames as JSON lines, with kernel time.
 
 python capture.py SECONDS [INTERFACE]
 """
@@ -14,7 +14,7 @@ _SO_TIMESTAMPNS = 35
 
 
 def describe(frame: bytes) -> dict[str, object] | None:
-    """What a test wants to know of a frame; None for what is neither VRRP nor ARP."""
+    """What a test wants to know of a frame; None for what is none of them."""
     kind = struct.unpack("!H", frame[12:14])[0]
     if kind == 0x0806:
         operation = struct.unpack("!H", frame[20:22])[0]
@@ -39,6 +39,8 @@ def describe(frame: bytes) -> dict[str, object] | None:
             "priority": vrrp[2],
             "payload": vrrp.hex(),
         }
+    if kind == 0x0800 and frame[23] == 17 and frame[36:38] == b"\x0e\xc8":
+        return {"kind": "bfd", "source": socket.inet_ntoa(frame[26:30]), "frame": frame.hex()}
     return None
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -32,10 +33,11 @@ def test_a_command_comes_back_whole(tmp_path: Path) -> None:
     done = bench("--share", str(tmp_path), "--timeout", "120", "sh", "-c", script)
     assert done.returncode == 7
     assert done.stdout == f"it's me\n{Path.cwd()}\n" + "x" * 200_000
-    booting, up, *rest = [x for x in done.stderr.splitlines() if "waiting for" not in x]
+    booting, up, pace, *rest = [x for x in done.stderr.splitlines() if "waiting for" not in x]
     assert booting.startswith("vm: booting linux-image-")
     assert "Linux 6." in up
     assert "Debian" in up
+    assert re.fullmatch(r"vm: everything may take \d+ times as long as on ordinary hardware", pace)
     assert rest == ["not me"]
     assert (tmp_path / "kept").read_text() == "kept\n"
     assert not lost.exists()

@@ -85,6 +85,25 @@ def test_an_orderly_stop_hands_over_within_the_skew(base: VirtualRouter) -> None
     assert net.history[-1][0] - stopped_at <= skew + LATENCY[1]
 
 
+@pytest.mark.parametrize("interval", [SECOND, 40 * SECOND, 10 * MILLISECOND], ids="{}".format)
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_planned_stop_never_leaves_the_address_alone(version: int, interval: int) -> None:
+    if version == 2 and interval < SECOND:
+        pytest.skip("version 2 counts in seconds")
+    base = replace(V2, version=version, advertisement_interval=interval)
+    net = segment(base, 254, 204, 154)
+    net.start_all()
+    net.run(SETTLED + 5 * interval)
+    for leaving, heir in ((0, 1), (1, 2)):
+        left_at = net.now
+        net.leave(leaving)
+        net.run(SECOND)
+        taken_over = [masters for at, masters in net.history if at > left_at]
+        assert taken_over == [{leaving, heir}, {heir}]
+        assert longest_double(net.history, net.now) <= LATENCY[1]
+        net.run(SETTLED + 5 * interval)
+
+
 def test_a_healed_host_preempts_with_hardly_any_double_mastership() -> None:
     net = segment(V2, 100, 50)
     net.start_all()
@@ -156,7 +175,7 @@ def test_a_fifth_of_all_packets_lost_costs_no_long_double_mastership() -> None:
 
 
 faults = st.tuples(
-    st.sampled_from(["start", "kill", "stop", "unplug", "plug", "island", "rejoin"]),
+    st.sampled_from(["start", "kill", "stop", "leave", "unplug", "plug", "island", "rejoin"]),
     st.integers(0, 3),
     st.integers(0, 6 * SECOND),
 )

@@ -35,6 +35,7 @@ class Segment:
         self._random = random.Random(seed)
         self._in_flight: list[tuple[int, int, int, bytes]] = []
         self._sent = 0
+        self._last_arrival: dict[tuple[int, int], int] = {}
 
     @staticmethod
     def address(host: int) -> IPv4Address:
@@ -58,10 +59,14 @@ class Segment:
         self._note_masters()
 
     def stop(self, host: int) -> None:
-        """Shut a host's director down in order."""
+        """Shut a host's director down at once, in order."""
         if host in self.machines:
             self.tell(host, Shutdown())
-            self.kill(host)
+
+    def leave(self, host: int) -> None:
+        """Shut a host's director down as an operator does: it hands over first."""
+        if host in self.machines:
+            self.tell(host, Shutdown(hand_over=True))
 
     def unplug(self, host: int) -> None:
         self.unplugged.add(host)
@@ -108,6 +113,8 @@ class Segment:
             if isinstance(action, SendAdvertisement) and host not in self.unplugged:
                 self._multicast(host, encode(action.advertisement, action.source))
         self._note_masters()
+        if self.machines[host].view().state is State.STOP:
+            del self.machines[host]
 
     def _multicast(self, sender: int, payload: bytes) -> None:
         length = 20 + len(payload)
@@ -116,7 +123,12 @@ class Segment:
         for host in range(len(self.routers)):
             reached = (host in self.island) == (sender in self.island)
             if host != sender and reached and self._random.random() >= self.loss:
-                arrival = self.now + self._random.randint(*LATENCY)
+                # What one host sends, Ethernet keeps in order.
+                arrival = max(
+                    self.now + self._random.randint(*LATENCY),
+                    self._last_arrival.get((sender, host), 0),
+                )
+                self._last_arrival[sender, host] = arrival
                 self._sent += 1
                 heapq.heappush(self._in_flight, (arrival, self._sent, host, datagram))
 

@@ -114,7 +114,8 @@ def test_line_of_a_virtual_router(line: str, message: str) -> None:
          "write a number from 1 to 65535"),
         ("TCP_CHECK { connect_ip 1.2.3 }", "28: error: '1.2.3' is not an IP address; "
          "write an address such as 192.168.1.201 or 2001:db8::1"),
-        ("BFD_CHECK { name a }", "5: error: not supported yet: 'BFD_CHECK'"),
+        ("BFD_CHECK { name a }", "22: error: there is no bfd_instance 'a'; "
+         "write 'bfd_instance NAME { neighbor_ip ADDRESS }', at the top level"),
         ("TCP_CHECK { nb_get_retry 3 }", "17: error: 'nb_get_retry' is obsolete; write 'retry'"),
     ],
 )  # fmt: skip

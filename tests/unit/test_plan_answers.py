@@ -98,7 +98,7 @@ def test_too_much_traffic_says_where_and_what_would_help() -> None:
         "VIPs are spread: at most 100 % is asked for",
         "1 more host like lb1",
         "limits 1.5 times as high on every host",
-        "66.67 % of the demand",
+        "66.66 % of the demand",
         "to survive the loss of 0 hosts only",
     ]
 
@@ -256,3 +256,19 @@ def test_fewer_weighted_vips_than_hosts_cannot_keep_all_active() -> None:
         plan(
             Demand(hosts, survive=2, vips=weights, objective=Objective.FIT, traffic=Fraction(10**9))
         )
+
+
+def test_what_comes_near_is_the_best_that_is_found_and_would_do() -> None:
+    asked = Demand(
+        directors(32),
+        survive=3,
+        traffic=20 * GIGABIT,
+        max_load=Fraction(4, 5),
+        objective=Objective.FIT,
+    )
+    with pytest.raises(Infeasible) as why:
+        plan(asked)
+    assert "242 VIPs come near, with 82.64 % on a host" in why.value.reason
+    assert why.value.remedies == ("a max_load of 82.65 %, with 242 VIPs",)
+    asked = replace(asked, max_load=Fraction(8265, 10_000), vips=242)
+    assert plan(asked).evaluation.peak_load == Fraction(10 * 20, 242)

@@ -4,7 +4,15 @@ import json
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
-from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus, TrackerReading
+import msgspec
+
+from trimaran.daemon.messages import (
+    PlaneStatus,
+    RouterStatus,
+    ServerStatus,
+    SessionStatus,
+    TrackerReading,
+)
 from trimaran.daemon.status import ProcessStatus, Status, document, render_json
 from trimaran.model.config import Config
 from trimaran.model.script import Script
@@ -29,6 +37,7 @@ ROUTER = RouterStatus(
     interface="eth1",
     vrid=1,
     state="MASTER",
+    reason="priority 100, 192.168.1.102 has only 50",
     since=NOW - 200,
     priority=100,
     master=IPv4Address("192.168.1.101"),
@@ -64,6 +73,21 @@ STATUS = Status(
         ProcessStatus("speaker", 4711, NOW - 300_000, 0),
         ProcessStatus("checker", 0, 0.0, 2),
     ),
+    sessions=(
+        SessionStatus(
+            name="path",
+            neighbour=IPv4Address("192.168.1.254"),
+            state="Up",
+            up=True,
+            since=NOW - 65,
+            reason="the neighbour says Init",
+            transmit_interval=10_000_000,
+            detection_time=50_000_000,
+            sent=6500,
+            received=6499,
+            discarded={"ttl": 2},
+        ),
+    ),
     trackers=(
         TrackerReading(Tracker(TrackerKind.FILE, "load"), 3, NOW - 5, "/run/load holds 3"),
         TrackerReading(Tracker(TrackerKind.SCRIPT, "chk"), False, NOW - 60, "exit status 1"),
@@ -85,6 +109,10 @@ TCP 192.168.1.10:80  1/3 up                  rr, Route
   192.168.1.201:80   up       2h05m       1  connected
   192.168.1.202:80   DOWN     12s        10  connection refused (2 attempts)
   192.168.1.203:80   unknown  -           1  not checked yet
+
+BFD SESSION  STATE  FOR    NEIGHBOUR      SENDS EVERY  DETECTS IN  WHY
+path         Up     1m05s  192.168.1.254        10 ms       50 ms  the neighbour says Init
+  path: 2 packets discarded: ttl
 
 PROCESS   PID  FOR    RESTARTS
 speaker  4711  3d11h         0
@@ -113,6 +141,7 @@ def test_the_json_document() -> None:
                 "interface": "eth1",
                 "vrid": 1,
                 "state": "MASTER",
+                "reason": "priority 100, 192.168.1.102 has only 50",
                 "since": "2026-11-18T11:03:20Z",
                 "priority": 100,
                 "master": "192.168.1.101",
@@ -167,6 +196,22 @@ def test_the_json_document() -> None:
             {"name": "speaker", "pid": 4711, "restarts": 0, "since": "2026-11-14T23:46:40Z"},
             {"name": "checker", "pid": None, "restarts": 2, "since": None},
         ],
+        "bfd_sessions": [
+            {
+                "name": "path",
+                "neighbour": "192.168.1.254",
+                "state": "Up",
+                "up": True,
+                "since": "2026-11-18T11:05:35Z",
+                "reason": "the neighbour says Init",
+                "transmit_interval_us": 10_000,
+                "detection_time_us": 50_000,
+                "packets_sent": 6500,
+                "packets_received": 6499,
+                "discarded": {"ttl": 2},
+            }
+        ],
+        "maintenance": False,
         "trackers": [
             {
                 "kind": "script",
@@ -191,6 +236,14 @@ def test_the_json_document() -> None:
             },
         ],
     }
+
+
+def test_a_director_in_maintenance() -> None:
+    routers = (msgspec.structs.replace(ROUTER, state="FAULT", reason="maintenance"),)
+    text = render_text(document(replace(STATUS, routers=routers, maintenance=True), NOW))
+    lines = text.splitlines()
+    assert lines[0] == "Maintenance: this director takes no part in elections."
+    assert lines[4] == "  ip1: maintenance"
 
 
 def test_a_director_with_nothing_to_do() -> None:

@@ -9,9 +9,9 @@ A line is `SECONDS EVENT` and is followed by the actions it must cause, one `-> 
     3.805    timer
 
 Events: up ADDRESS, down WHY, start, tracked [NAME...] (interfaces that are down), found
-[KIND NAME VALUE...], missing ADDRESS, become ROUTER, stop, heard PRIORITY from ADDRESS
-[KEY=VALUE...], timer (exactly when due), late timer; of the sync group: fault WHY, well, promoted,
-demoted WHY.
+[KIND NAME VALUE...], missing ADDRESS, become ROUTER, stop, leave (a stop with a
+hand-over), failover, maintenance on|off, heard PRIORITY from ADDRESS [KEY=VALUE...], timer
+(exactly when due), late timer; of the sync group: fault WHY, well, promoted, demoted WHY.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,6 +36,7 @@ def play(router: VirtualRouter, story: str, **others: VirtualRouter) -> Machine:
     machine = Machine(router)
     story = dedent(story).strip()
     transcript: list[str] = []
+    settings = router
     for line in story.splitlines():
         if line.lstrip().startswith("->"):
             continue
@@ -46,8 +47,11 @@ def play(router: VirtualRouter, story: str, **others: VirtualRouter) -> Machine:
         now = round(float(words[0]) * SECOND)
         if words[1:] == ["timer"]:
             assert machine.deadline() == now, f"{line}: due at {_seconds(machine.deadline())}"
-        done = machine.handle(_event(router, words[1:], others), now)
-        transcript += [f"{'':9}-> {_describe(action)}" for action in done]
+        event = _event(router, words[1:], others)
+        done = machine.handle(event, now)
+        if isinstance(event, events.Reconfigured):
+            settings = event.router
+        transcript += [f"{'':9}-> {_describe(action, settings)}" for action in done]
     assert "\n".join(transcript) == story
     return machine
 
@@ -80,6 +84,12 @@ def _event(
             return events.Reconfigured(others[name])
         case ["stop"]:
             return events.Shutdown()
+        case ["leave"]:
+            return events.Shutdown(hand_over=True)
+        case ["failover"]:
+            return events.Failover()
+        case ["maintenance", state]:
+            return events.Maintenance(state == "on")
         case ["timer"] | ["late", "timer"]:
             return events.TimerExpired()
         case ["heard", priority, "from", sender, *settings]:
@@ -118,10 +128,14 @@ def _heard(router: VirtualRouter, priority: int, settings: list[str]) -> Adverti
     return heard
 
 
-def _describe(action: actions.Action) -> str:
+def _describe(action: actions.Action, router: VirtualRouter) -> str:
     match action:
         case actions.SendAdvertisement(advertisement, source):
-            return f"advertise {advertisement.priority} as {source}"
+            usual = advertisement.interval == router.advertisement_interval
+            every = "" if usual else f" every {advertisement.interval / SECOND:g} s"
+            return f"advertise {advertisement.priority} as {source}{every}"
+        case actions.HandoverEnded(successor):
+            return f"handed over to {successor or 'nobody'}"
         case actions.AddAddresses(addresses):
             return f"add {_names(addresses)}"
         case actions.RemoveAddresses(addresses):

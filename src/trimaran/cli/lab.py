@@ -268,3 +268,36 @@ def active_active(
         trial.rack_death() if rack else trial.two_deaths() if survive == "2" else trial.one_death()
     )
     sys.exit(0 if active_active.run(prefix, tried, _outputs(transcript), output) else 1)
+
+
+@demo.command()
+@click.option(
+    "--prefix",
+    default="survival",
+    show_default=True,
+    metavar="NAME",
+    help="The lab's name; its namespaces are NAME-HOST.",
+)
+@_transcript
+@click.option(
+    "--connections",
+    type=click.IntRange(10, 15_000),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="How many are open, and idle.",
+)
+@click.option(
+    "--downloads",
+    type=click.IntRange(0, 100),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many go on all the while.",
+)
+@_ends_well
+def survival(prefix: str, transcript: TextIO | None, connections: int, downloads: int) -> None:
+    """Open connections when their director dies, and when it returns: what is lost."""
+    from trimaran.lab import survival
+
+    sys.exit(0 if survival.run(prefix, _outputs(transcript), connections, downloads) else 1)

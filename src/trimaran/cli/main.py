@@ -14,6 +14,8 @@ _COMMANDS = {
     "run": ("trimaran.cli.run", "run"),
     "status": ("trimaran.cli.status", "status"),
     "explain": ("trimaran.cli.explain", "explain"),
+    "maintenance": ("trimaran.cli.vrrp", "maintenance"),
+    "vrrp": ("trimaran.cli.vrrp", "vrrp"),
     "xdp": ("trimaran.cli.xdp", "xdp"),
 }
 

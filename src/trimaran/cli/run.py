@@ -61,8 +61,8 @@ def run(
 ) -> None:
     """Run a director: VRRP, health checks and the dataplane.
 
-    SIGHUP reads the file again; a bad file changes nothing. SIGTERM gives the addresses up,
-    takes the dataplane away and exits with status 0. Logs go to standard error.
+    SIGHUP reads the file again; a bad file changes nothing. SIGTERM hands the addresses
+    over, takes the dataplane away and exits with status 0. Logs go to standard error.
     """
     from trimaran.daemon.choice import choose
     from trimaran.daemon.configuration import read_for_this_machine

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from trimaran.conf import other_checks
+from trimaran.conf.bfd import bfd_check
 from trimaran.conf.check_blocks import CheckBlock
 from trimaran.conf.file_checks import file_check
 from trimaran.conf.http_checks import http_check, ssl_check
@@ -13,6 +14,7 @@ from trimaran.conf.schema import Keyword, Setting
 from trimaran.conf.table import check_words as words
 from trimaran.conf.table import checks as table
 from trimaran.conf.table import other_checks as others
+from trimaran.conf.table.bfd import BFD_CHECK, BFD_INSTANCE
 from trimaran.conf.table.file_checks import FILE_CHECK
 from trimaran.conf.table.http_checks import HTTP_GET, SSL, SSL_GET
 from trimaran.conf.table.misc_checks import MISC_CHECK
@@ -30,6 +32,7 @@ def hand_down(
         (words.LOG_ALL_FAILURES, global_defs.all(words.CHECKER_LOG_ALL_FAILURES)),
         (SSL, file.all(SSL)),
         (TRACK_FILE, file.all(TRACK_FILE)),
+        (BFD_INSTANCE, file.all(BFD_INSTANCE)),
     )
     for service in services:
         for keyword, settings in everywhere:
@@ -68,4 +71,5 @@ _KINDS: tuple[tuple[Keyword[bool], Callable[[CheckBlock], Check | None]], ...] =
     (others.DNS_CHECK, other_checks.dns_check),
     (others.UDP_CHECK, other_checks.udp_check),
     (others.PING_CHECK, other_checks.ping_check),
+    (BFD_CHECK, bfd_check),
 )

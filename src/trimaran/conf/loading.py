@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from trimaran.conf.bfd import bfd_sessions
 from trimaran.conf.checks import hand_down
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span
 from trimaran.conf.groups import sync_groups
@@ -17,6 +18,7 @@ from trimaran.conf.schema import Setting
 from trimaran.conf.services import virtual_services
 from trimaran.conf.surroundings import NOTHING_AROUND, Surroundings
 from trimaran.conf.table import FILE
+from trimaran.conf.table.bfd import BFD_INSTANCE
 from trimaran.conf.table.globals import (
     ENABLE_SCRIPT_SECURITY,
     GLOBAL_DEFS,
@@ -113,6 +115,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
     groups, routers = sync_groups(file.all(VRRP_SYNC_GROUP), routers, trackers, report)
     hand_down(file, global_defs, file.all(VIRTUAL_SERVER))
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
+    sessions = bfd_sessions(file.all(BFD_INSTANCE), report)
     synchronisation = _synchronisation(global_defs, routers, report)
     report_vain_weights(file.all(VRRP_INSTANCE), file.all(VRRP_SYNC_GROUP), trackers, report)
     if report.errors:
@@ -132,6 +135,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
         scripts,
         synchronisation,
         file.get(NET_NAMESPACE),
+        sessions,
         trackers.used(track for router in routers for track in router.tracked),
         groups,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Keyword, Setting
+from trimaran.conf.table import bfd
 from trimaran.conf.table import tracking as table
 from trimaran.conf.tokens import Word
 from trimaran.conf.values_tracking import WeightAs
@@ -23,7 +24,8 @@ from trimaran.model.tracking import (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The trackers that a file defines: what each is, and the weight that it says."""
+    """The trackers that a file defines: the weight that each says, and what it is, if the director
+    looks after it itself. Of BFD sessions only those that VRRP may use are here."""
 
     definitions: Mapping[Tracker, Definition]
     weights: Mapping[Tracker, WeightAs]
@@ -48,6 +50,9 @@ def known(file: Setting[bool], report: Report) -> Known:
             if definition is not None:
                 definitions[definition.tracker] = definition
                 weights[definition.tracker] = block[weight]
+    for block in file.all(bfd.BFD_INSTANCE):
+        if block.value is not None and (block[bfd.VRRP] or not block[bfd.CHECKER]):
+            weights[Tracker(TrackerKind.BFD, block.value)] = block[bfd.WEIGHT]
     return Known(definitions, weights)
 
 
@@ -67,7 +72,7 @@ def tracks(
                 report.warning(entry.word, f"{tracker} is tracked already", "remove one of the two")
                 continue
             seen[tracker] = entry.word
-            if use.kind is not TrackerKind.INTERFACE and tracker not in trackers.definitions:
+            if use.kind is not TrackerKind.INTERFACE and tracker not in trackers.weights:
                 _report_unknown(tracker, trackers, entry, report)
                 continue
             yield _track(tracker, entry, trackers.weights.get(tracker, WeightAs(0))), entry
@@ -92,11 +97,12 @@ def _track(tracker: Tracker, entry: Setting[str], default: WeightAs) -> Track:
 
 
 def _report_unknown(tracker: Tracker, trackers: Known, entry: Setting[str], report: Report) -> None:
-    names = [each.name for each in trackers.definitions if each.kind is tracker.kind]
+    names = [each.name for each in trackers.weights if each.kind is tracker.kind]
     block = _BLOCKS[tracker.kind]
+    purpose = " for VRRP" if tracker.kind is TrackerKind.BFD else ""
     report.error(
         entry.word,
-        f"there is no {block} '{tracker.name}'",
+        f"there is no {block} '{tracker.name}'{purpose}",
         f"there is {', '.join(names)}" if names else f"write '{block} {tracker.name} {{ ... }}'",
     )
 
@@ -158,4 +164,5 @@ _BLOCKS = {
     TrackerKind.SCRIPT: table.VRRP_SCRIPT.name,
     TrackerKind.FILE: table.TRACK_FILE.name,
     TrackerKind.PROCESS: table.VRRP_TRACK_PROCESS.name,
+    TrackerKind.BFD: bfd.BFD_INSTANCE.name,
 }

@@ -32,16 +32,17 @@ from trimaran.daemon.messages import (
     ConfigureTrackers,
     ServersStatus,
     ServerStatus,
+    SessionsStatus,
     ToChild,
     TrackerReadings,
 )
 from trimaran.daemon.tasks import cancel, spawn
 from trimaran.daemon.trackers import Trackers
-from trimaran.health import tcp
+from trimaran.health import bfd, tcp
 from trimaran.health.roster import Roster, Standing
 from trimaran.health.schedule import Schedule
 from trimaran.health.verdict import Verdict
-from trimaran.model.check import Check, TcpCheck, title
+from trimaran.model.check import BfdCheck, Probed, TcpCheck, title
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
@@ -67,7 +68,7 @@ class _Probe:
 
     __slots__ = ("alarm", "check", "connection", "schedule", "target", "task")
 
-    def __init__(self, check: Check, schedule: Schedule) -> None:
+    def __init__(self, check: Probed, schedule: Schedule) -> None:
         self.check = check
         self.schedule = schedule
         self.target = (str(check.address), check.port) if isinstance(check, TcpCheck) else ("", 0)
@@ -97,7 +98,8 @@ class Checker:
         self._loop = asyncio.get_running_loop()
         self._roster = Roster()
         self._policy = ScriptPolicy()
-        self._probes: dict[Check, _Probe] = {}
+        self._probes: dict[Probed, _Probe] = {}
+        self._sessions = SessionsStatus(())
         self._open: dict[int, _Probe] = {}
         # Attempts that are no longer wanted, but have not put away what they hold.
         self._ending: set[asyncio.Task[None]] = set()
@@ -120,6 +122,9 @@ class Checker:
         match message:
             case ConfigureChecker(services, policy):
                 self.configure(services, policy)
+            case SessionsStatus():
+                self._sessions = message
+                self._heed_sessions()
             case ConfigureTrackers(trackers, policy):
                 self._trackers.configure(trackers, policy)
 
@@ -136,7 +141,7 @@ class Checker:
         """
         self._policy = policy
         changed = self._roster.configure(services, time.time_ns())
-        wanted = self._roster.checks()
+        wanted = {check for check in self._roster.checks() if not isinstance(check, BfdCheck)}
         for check in self._probes.keys() - wanted:
             self._stop(self._probes.pop(check))
         now = time.monotonic_ns()
@@ -146,6 +151,15 @@ class Checker:
         self._arm()
         self._log(changed)
         self._report_soon()
+        self._heed_sessions()
+
+    def _heed_sessions(self) -> None:
+        """Judge the checks of BFD sessions, of which nothing but news ever comes."""
+        news = bfd.judge({session.name: session.up for session in self._sessions.sessions})
+        for check in list(self._roster.checks()):
+            if isinstance(check, BfdCheck) and (verdict := news.get(check.session)) is not None:
+                self._log(self._roster.decide(check, verdict, time.time_ns()))
+                self._report_soon()
 
     async def close(self) -> None:
         """Stop all checks, wait until nothing of them is left, and report nothing more."""
@@ -163,7 +177,7 @@ class Checker:
 
     # Alarms: each probe has at most one, for its next start or for its attempt's time limit.
 
-    def _plan(self, check: Check, now: int) -> _Probe:
+    def _plan(self, check: Probed, now: int) -> _Probe:
         self._phase = (self._phase + _GOLDEN_RATIO) % 1.0
         share = self._chance() if check.timing.warmup else 0.0
         schedule = Schedule(check.timing, now, warmup_share=share, phase=self._phase)

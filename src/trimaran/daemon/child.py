@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from trimaran.daemon import bus
-from trimaran.daemon.messages import Alive, Log, Message, Ready, Stop, ToChild
+from trimaran.daemon.messages import Alive, Log, Message, Ready, Stop, Stopping, ToChild
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 
 EXIT_CANNOT_RUN = 3
@@ -55,6 +55,7 @@ Send = Callable[[Message], None]
 
 _BODIES = {
     "speaker": ("trimaran.daemon.speaker", "Speaker"),
+    "bfd": ("trimaran.daemon.bfd", "Bfd"),
     "checker": ("trimaran.daemon.checker", "Checker"),
     "plane": ("trimaran.daemon.plane", "Plane"),
     "plane-ipvs": ("trimaran.daemon.ipvs_plane", "IpvsPlane"),
@@ -102,6 +103,7 @@ async def _serve(name: str, descriptor: int, options: Sequence[str]) -> int:
         nonlocal told
         if isinstance(message, Stop):
             told = True
+            link.send(Stopping())
             stopping.set()
         elif body is None:
             backlog.append(message)

@@ -24,6 +24,9 @@ from trimaran.vrrp.actions import Action, AddAddresses, Announce, RemoveAddresse
 log = logging.getLogger("speaker")
 
 _HOLD_SECONDS = 0.05
+_LINGER_SECONDS = 0.1
+"""For so long the dataplane serves an address that is gone: clients learn in a moment only that
+it is elsewhere, and what they send meanwhile is forwarded all the same."""
 
 
 class Holdings:
@@ -39,6 +42,16 @@ class Holdings:
     async def hold(self, holder: "Holder", held: tuple[VirtualAddress, ...]) -> None:
         """Say what one router holds; wait a moment, not longer, for the dataplane to serve it."""
         more = set(held) - set(self._held.get(holder, ()))
+        self.say(holder, held)
+        if more:
+            served = self._waiting.setdefault(self._number, asyncio.Event())
+            try:
+                await asyncio.wait_for(served.wait(), _HOLD_SECONDS)
+            except TimeoutError:
+                log.warning("the dataplane does not answer: going on without it")
+
+    def say(self, holder: "Holder", held: tuple[VirtualAddress, ...]) -> None:
+        """Say what one router holds."""
         if held:
             self._held[holder] = held
         else:
@@ -48,12 +61,6 @@ class Holdings:
             self._due = True
             self._number += 1
             asyncio.get_running_loop().call_soon(self._request)
-        if more:
-            served = self._waiting.setdefault(self._number, asyncio.Event())
-            try:
-                await asyncio.wait_for(served.wait(), _HOLD_SECONDS)
-            except TimeoutError:
-                log.warning("the dataplane does not answer: going on without it")
 
     def heard(self, number: int) -> None:
         """The dataplane serves what was said up to this number."""
@@ -127,9 +134,12 @@ class Holder:
                     if address in self._held:
                         del self._held[address]
                         await addresses.remove(self._netlink, address)
-                await self._holdings.hold(self, tuple(self._held))
+                asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._let_go)
             case Announce(announced, repeat):
                 self._announce(announced, repeat)
+
+    def _let_go(self) -> None:
+        self._holdings.say(self, tuple(self._held))
 
     async def _add(self, added: tuple[VirtualAddress, ...]) -> None:
         ours = [address for address in added if not self._is_the_interfaces_own(address)]

@@ -1,15 +1,23 @@
-"""What the steward knows of real servers, services and trackers from what the checker has said.
+"""What the steward knows of real servers, services, trackers and BFD sessions, from what the
+checker and the BFD process have said.
 
-It outlives the checker: one that was started again knows nothing yet, and what was known stays
-true until it says otherwise. Nothing here waits for anything or talks to anyone.
+It outlives these: one that was started again knows nothing yet, and what was known stays true
+until it says otherwise. Nothing here waits for anything or talks to anyone.
 """
 
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import msgspec
+
 from trimaran.daemon.desired import desired_services
-from trimaran.daemon.messages import ServerStatus, TrackerReading, TrackerReadings
+from trimaran.daemon.messages import (
+    ServerStatus,
+    SessionsStatus,
+    TrackerReading,
+    TrackerReadings,
+)
 from trimaran.dataplane.base import Service
 from trimaran.health import notices
 from trimaran.health.notices import Notice
@@ -17,7 +25,7 @@ from trimaran.health.quorum import Quorums
 from trimaran.health.weights import weighted
 from trimaran.model.config import Config
 from trimaran.model.service import ServerKey, ServiceKey
-from trimaran.model.tracking import Tracker
+from trimaran.model.tracking import Tracker, TrackerKind
 
 log = logging.getLogger("steward")
 
@@ -33,6 +41,7 @@ class Knowledge:
         self._weights: dict[_Server, int] = {}
         self._quorums = Quorums()
         self.quorate: Mapping[ServiceKey, bool] = {}
+        self.sessions = SessionsStatus(())
         self._readings: dict[Tracker, TrackerReading] = {}
 
     def learn(self, config: Config, said: Iterable[ServerStatus]) -> list[Notice] | None:
@@ -67,11 +76,30 @@ class Knowledge:
         self._weights = {key: weight for key, weight in self._weights.items() if key in configured}
 
     def learn_readings(self, config: Config, said: Iterable[TrackerReading]) -> TrackerReadings:
-        """Take what the checker says of trackers; what is known of all of them."""
+        """Take what is said of trackers; what is known of all of them."""
         known = self._readings | {one.tracker: one for one in said if one.value is not None}
-        trackers = [definition.tracker for definition in config.trackers]
+        trackers = [each.tracker for each in (*config.trackers, *config.bfd_sessions)]
         self._readings = {each: known[each] for each in trackers if each in known}
         return self.readings()
+
+    def learn_sessions(self, config: Config, said: SessionsStatus) -> bool:
+        """Take what is said of BFD sessions; whether one came up or went down."""
+        before = {session.name: session.up for session in self.sessions.sessions}
+        sessions = tuple(
+            session
+            if session.up is not None
+            else msgspec.structs.replace(session, up=before.get(session.name))
+            for session in said.sessions
+        )
+        self.sessions = SessionsStatus(sessions, said.discarded)
+        self.learn_readings(
+            config,
+            (
+                TrackerReading(Tracker(TrackerKind.BFD, one.name), one.up, one.since, one.reason)
+                for one in sessions
+            ),
+        )
+        return before != {session.name: session.up for session in sessions}
 
     def readings(self) -> TrackerReadings:
         """What is known of trackers."""

@@ -11,6 +11,8 @@ import msgspec
 from trimaran.daemon.changes import Outcome, Wanted
 from trimaran.dataplane.base import Service
 from trimaran.model.address import VirtualAddress
+from trimaran.model.bfd import BfdSession
+from trimaran.model.ip import IPAddress
 from trimaran.model.router import VirtualRouter
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
@@ -30,11 +32,18 @@ class ConfigureSpeaker(Message, frozen=True):
     """The whole set of virtual routers to run.
 
     `resumed`: interface and VRID of those that were master when the speaker before this one
-    died, so short a time ago that no backup can have noticed.
+    died, so short a time ago that no backup can have noticed. `maintenance`: none shall take part.
     """
 
     routers: tuple[VirtualRouter, ...]
     resumed: tuple[tuple[str, int], ...] = ()
+    maintenance: bool = False
+
+
+class FailOver(Message, frozen=True):
+    """The virtual router of this name shall hand over; `HandedOver` answers, if it is master."""
+
+    name: str
 
 
 class ConfigureChecker(Message, frozen=True):
@@ -45,6 +54,12 @@ class ConfigureChecker(Message, frozen=True):
 
     services: tuple[VirtualService, ...]
     scripts: ScriptPolicy = ScriptPolicy()
+
+
+class ConfigureBfd(Message, frozen=True):
+    """The whole set of BFD sessions to run."""
+
+    sessions: tuple[BfdSession, ...]
 
 
 class ConfigurePlane(Message, frozen=True):
@@ -91,7 +106,10 @@ class Change(Message, frozen=True):
 
 
 class Stop(Message, frozen=True):
-    """Leave the kernel as if this process had never run, then exit with status 0."""
+    """Leave the kernel as if this process had never run, then exit with status 0.
+
+    `Stopping` answers at once.
+    """
 
 
 # From the children
@@ -103,6 +121,10 @@ class Ready(Message, frozen=True):
 
 class Alive(Message, frozen=True):
     """A sign of life, once a second, from the child's own event loop."""
+
+
+class Stopping(Message, frozen=True):
+    """The process has heard that it shall stop, and is about it."""
 
 
 class Log(Message, frozen=True):
@@ -119,6 +141,7 @@ class RouterStatus(Message, frozen=True):
     interface: str
     vrid: int
     state: str
+    reason: str
     since: float
     priority: int
     master: IPv4Address | None
@@ -131,10 +154,46 @@ class RouterStatus(Message, frozen=True):
     """Nanoseconds by which the latest advert ever was late."""
 
 
+class HandedOver(Message, frozen=True):
+    """A hand-over is over: this one is master now; None: nobody took over."""
+
+    name: str
+    successor: IPv4Address | None
+
+
 class RoutersStatus(Message, frozen=True):
     """All virtual routers of the speaker."""
 
     routers: tuple[RouterStatus, ...]
+
+
+class SessionStatus(Message, frozen=True):
+    """What a BFD session is doing. `up` None: not known yet. `since`: seconds since the epoch.
+
+    Intervals in nanoseconds. `discarded`: packets that were invalid, by reason.
+    """
+
+    name: str
+    neighbour: IPAddress
+    state: str
+    up: bool | None
+    since: float
+    reason: str
+    transmit_interval: int
+    detection_time: int
+    sent: int
+    received: int
+    discarded: dict[str, int]
+
+
+class SessionsStatus(Message, frozen=True):
+    """All BFD sessions. `discarded`: packets that belong to none, by reason.
+
+    The steward passes it on to those who depend on sessions, when one came up or went down.
+    """
+
+    sessions: tuple[SessionStatus, ...]
+    discarded: dict[str, int] = {}
 
 
 class HoldRequest(Message, frozen=True):
@@ -212,8 +271,11 @@ class Changed(Message, frozen=True):
 
 ToChild = (
     ConfigureSpeaker
+    | FailOver
     | ConfigureChecker
+    | ConfigureBfd
     | ConfigurePlane
+    | SessionsStatus
     | HoldAddresses
     | Unserved
     | AddressesHeld
@@ -225,8 +287,11 @@ ToChild = (
 FromChild = (
     Ready
     | Alive
+    | Stopping
     | Log
     | RoutersStatus
+    | SessionsStatus
+    | HandedOver
     | HoldRequest
     | AddressesHeld
     | Changed

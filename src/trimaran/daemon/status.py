@@ -12,7 +12,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from trimaran.daemon.encoding import encode
-from trimaran.daemon.messages import PlaneStatus, RouterStatus, ServerStatus, TrackerReading
+from trimaran.daemon.messages import (
+    PlaneStatus,
+    RouterStatus,
+    ServerStatus,
+    SessionStatus,
+    TrackerReading,
+)
 from trimaran.model.config import Config
 from trimaran.model.service import ServiceKey, VirtualService
 
@@ -37,16 +43,22 @@ class Status:
     plane: PlaneStatus
     processes: tuple[ProcessStatus, ...]
     quorate: Mapping[ServiceKey, bool] = field(default_factory=dict)
+    sessions: tuple[SessionStatus, ...] = ()
+    maintenance: bool = False
     trackers: tuple[TrackerReading, ...] = ()
 
 
 class RouterDocument(msgspec.Struct, frozen=True):
-    """A virtual router. `discarded`: adverts that were invalid, by reason."""
+    """A virtual router. `reason`: why it is in its state.
+
+    `discarded`: adverts that were invalid, by reason.
+    """
 
     name: str
     interface: str
     vrid: int
     state: str
+    reason: str
     since: datetime
     priority: int
     master: str | None
@@ -91,6 +103,25 @@ class ServiceDocument(msgspec.Struct, frozen=True):
     sorry_server: str | None = None
 
 
+class SessionDocument(msgspec.Struct, frozen=True):
+    """A BFD session. `up` None: nothing is known yet; `detection_time_us` 0: nothing heard yet.
+
+    `discarded`: packets that were invalid, by reason.
+    """
+
+    name: str
+    neighbour: str
+    state: str
+    up: bool | None
+    since: datetime
+    reason: str
+    transmit_interval_us: int
+    detection_time_us: int
+    packets_sent: int
+    packets_received: int
+    discarded: dict[str, int]
+
+
 class TrackerDocument(msgspec.Struct, frozen=True):
     """A tracker that some virtual router uses. `value`: whether it is well, or a file's number;
     None and no `since`: nothing is known of it yet."""
@@ -119,13 +150,15 @@ class ProcessDocument(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """Everything, at one moment."""
+    """Everything, at one moment. `maintenance`: an operator has taken this director out."""
 
     time: datetime
     virtual_routers: tuple[RouterDocument, ...]
     services: tuple[ServiceDocument, ...]
     dataplane: PlaneDocument
     processes: tuple[ProcessDocument, ...]
+    bfd_sessions: tuple[SessionDocument, ...] = ()
+    maintenance: bool = False
     trackers: tuple[TrackerDocument, ...] = ()
 
 
@@ -139,6 +172,8 @@ def document(status: Status, now: float) -> Document:
             status.plane.dataplane, status.plane.unserved | status.plane.interfaces
         ),
         processes=tuple(_process(process) for process in status.processes),
+        bfd_sessions=tuple(_session(session) for session in status.sessions),
+        maintenance=status.maintenance,
         trackers=tuple(_trackers(status)),
     )
 
@@ -155,6 +190,7 @@ def _router(router: RouterStatus) -> RouterDocument:
         interface=router.interface,
         vrid=router.vrid,
         state=router.state,
+        reason=router.reason,
         since=_instant(router.since),
         priority=router.priority,
         master=None if router.master is None else str(router.master),
@@ -217,6 +253,22 @@ def _services(
             )
         )
     return tuple(documents)
+
+
+def _session(session: SessionStatus) -> SessionDocument:
+    return SessionDocument(
+        name=session.name,
+        neighbour=str(session.neighbour),
+        state=session.state,
+        up=session.up,
+        since=_instant(session.since),
+        reason=session.reason,
+        transmit_interval_us=session.transmit_interval // 1000,
+        detection_time_us=session.detection_time // 1000,
+        packets_sent=session.sent,
+        packets_received=session.received,
+        discarded=session.discarded,
+    )
 
 
 def _process(process: ProcessStatus) -> ProcessDocument:

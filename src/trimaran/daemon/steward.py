@@ -5,7 +5,6 @@ packet would have to wait for.
 """
 
 import asyncio
-import errno
 import logging
 import signal
 import time
@@ -13,33 +12,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import Any
 
-import msgspec
 from pyroute2 import AsyncIPRoute
 
 from trimaran.conf import Result, Severity
-from trimaran.daemon import changes, control, leftovers, orphans, systemd
+from trimaran.daemon import changes, control, leftovers, orders, orphans, systemd
 from trimaran.daemon.choice import Choice, Kind
 from trimaran.daemon.desired import client_interfaces
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
     AddressesHeld,
-    Change,
     Changed,
+    ConfigureBfd,
     ConfigureChecker,
     ConfigurePlane,
     ConfigureSpeaker,
     ConfigureTrackers,
     FromChild,
+    HandedOver,
     HoldAddresses,
     HoldRequest,
     PlaneStatus,
     RoutersStatus,
     ServersStatus,
+    SessionsStatus,
     Synchronised,
     TrackerReadings,
     Unserved,
 )
+from trimaran.daemon.orders import Orders
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.scripts import Scripts
 from trimaran.daemon.status import ProcessStatus, Status, render_json
@@ -51,6 +52,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
 from trimaran.vrrp.actions import State
+from trimaran.vrrp.handover import PATIENCE
 
 log = logging.getLogger("steward")
 
@@ -60,9 +62,9 @@ Reload = Callable[[], Result]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _PATIENCE_SECONDS = 5.0
-_PLANE_SECONDS = 3.0
 _SYNCHRONISING_SECONDS = 10.0
 _STOP_SPEAKER_SECONDS = 0.45
+_HAND_OVER_SECONDS = PATIENCE / SECOND
 _STOP_OTHERS_SECONDS = 0.35
 _LAST_SCRIPTS_SECONDS = 1.0
 _STOP_IPVS_SECONDS = 3.0
@@ -95,8 +97,6 @@ class Steward:
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
-        self._change_number = 0
-        self._changes: dict[int, asyncio.Future[changes.Outcome]] = {}
         self._knowledge = Knowledge()
         self._scripts = Scripts()
         self._routers = RoutersStatus(())
@@ -118,7 +118,12 @@ class Steward:
         self._plane = self._supervise(
             "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else xdp
         )
-        self._children = (self._speaker, self._checker, self._plane)
+        self._bfd = self._supervise("bfd", self._configure_bfd)
+        self._children = [self._speaker, self._checker, self._plane]
+        if config.bfd_sessions:
+            self._children.append(self._bfd)
+        self._orders = Orders(self._speaker.send, self._plane.send)
+        self._maintenance = False
 
     async def run(self) -> int:
         """Run until a signal says stop; returns the exit status."""
@@ -192,13 +197,17 @@ class Steward:
         self._stopping.set()
 
     async def _stop_children(self) -> None:
-        """The speaker first: its peers must hear of it before packets stop being served."""
-        if not await self._speaker.stop(_STOP_SPEAKER_SECONDS):
+        """The plane last: packets are served until another director has taken over."""
+        handed_over, _ = await asyncio.gather(
+            self._speaker.stop(_STOP_SPEAKER_SECONDS, more_if_it_answers=_HAND_OVER_SECONDS),
+            self._checker.stop(_STOP_OTHERS_SECONDS),
+        )
+        if not handed_over:
             await self._let_go()
         ipvs = self._dataplane.kind is Kind.IPVS
-        _, cleaned = await asyncio.gather(
-            self._checker.stop(_STOP_OTHERS_SECONDS),
+        cleaned, _ = await asyncio.gather(
             self._plane.stop(_STOP_IPVS_SECONDS if ipvs else _STOP_OTHERS_SECONDS),
+            self._bfd.stop(_STOP_OTHERS_SECONDS),
         )
         if not cleaned and ipvs:
             leftovers.remove_services(self._run_directory.services_made)
@@ -227,12 +236,14 @@ class Steward:
             case RoutersStatus():
                 self._routers = message
                 self._routers_heard = time.monotonic()
-            case Changed(number, outcome):
-                if number in self._changes:
-                    self._changes[number].set_result(outcome)
+            case HandedOver() | Changed():
+                self._orders.take(message)
             case ServersStatus():
                 self._servers = message
                 self._learn_fitness()
+            case SessionsStatus():
+                if self._knowledge.learn_sessions(self._config, message):
+                    self._tell_of_sessions()
             case TrackerReadings(readings):
                 self._speaker.send(self._knowledge.learn_readings(self._config, readings))
             case Synchronised():
@@ -253,6 +264,10 @@ class Steward:
                 error,
             )
         self._plane.send(HoldAddresses(self._hold_number, held))
+
+    def _tell_of_sessions(self) -> None:
+        self._checker.send(self._knowledge.sessions)
+        self._speaker.send(self._knowledge.readings())
 
     def _learn_fitness(self) -> None:
         told = self._knowledge.learn(self._config, self._servers.servers)
@@ -288,7 +303,9 @@ class Steward:
             resumed = self._resumable()
             self._speaker.send(Unserved(self._plane_status.unserved))
             self._speaker.send(self._knowledge.readings())
-            self._speaker.send(ConfigureSpeaker(self._config.virtual_routers, resumed))
+            self._speaker.send(
+                ConfigureSpeaker(self._config.virtual_routers, resumed, self._maintenance)
+            )
 
     def _resumable(self) -> tuple[tuple[str, int], ...]:
         """The virtual routers that were master so lately that no backup can have noticed."""
@@ -308,6 +325,13 @@ class Steward:
         config = self._config
         self._checker.send(ConfigureChecker(config.virtual_services, config.scripts))
         self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
+        self._tell_of_sessions()
+
+    def _configure_bfd(self) -> None:
+        if self._config.bfd_sessions and self._bfd not in self._children:
+            self._children.append(self._bfd)
+            self._bfd.start()
+        self._bfd.send(ConfigureBfd(self._config.bfd_sessions))
 
     def _plane_ready(self) -> None:
         if self._knowledge.is_complete(self._config):
@@ -352,6 +376,7 @@ class Steward:
             self._configure_plane()
             self._configure_speaker()
             self._configure_checker()
+            self._configure_bfd()
             log.info("reload: the new configuration is in force")
         systemd.notify("READY=1")
 
@@ -366,37 +391,29 @@ class Steward:
             case "status":
                 return render_json(self._status())
             case changes.COMMAND:
-                return encode(await self._change(request))
+                return encode(await self._orders.change(request))
+            case orders.FAILOVER:
+                return encode(await self._orders.fail_over(request, self._routers.routers))
+            case orders.MAINTENANCE:
+                self._maintenance = request.get("on") is True
+                log.info("maintenance: %s", "on" if self._maintenance else "off")
+                self._configure_speaker()
+                return encode(orders.Done())
             case _:
                 return b'{"error": "unknown command"}'
-
-    async def _change(self, request: dict[str, Any]) -> changes.Outcome:
-        """Have the plane change the dataplane, as ipvsadm asks for."""
-        try:
-            wanted = msgspec.convert(request, changes.Wanted)
-        except msgspec.ValidationError as error:
-            return changes.Outcome(errno.EINVAL, str(error))
-        self._change_number += 1
-        number = self._change_number
-        answer = self._changes[number] = asyncio.get_running_loop().create_future()
-        try:
-            self._plane.send(Change(number, wanted))
-            return await asyncio.wait_for(answer, _PLANE_SECONDS)
-        except TimeoutError:
-            return changes.Outcome(errno.EOPNOTSUPP, "the daemon's plane does not answer")
-        finally:
-            del self._changes[number]
 
     def _status(self) -> Status:
         return Status(
             config=self._config,
             routers=self._routers.routers,
             servers=self._servers.servers,
+            sessions=self._knowledge.sessions.sessions,
             plane=self._plane_status,
             processes=tuple(
                 ProcessStatus(child.name, child.pid, child.since, child.restarts)
                 for child in self._children
             ),
             quorate=self._knowledge.quorate,
+            maintenance=self._maintenance,
             trackers=self._knowledge.readings().readings,
         )

@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from trimaran.daemon import bus, child
-from trimaran.daemon.messages import Alive, FromChild, Log, Message, Ready, Stop
+from trimaran.daemon.messages import Alive, FromChild, Log, Message, Ready, Stop, Stopping
 from trimaran.daemon.pace import SLOWNESS
 from trimaran.daemon.tasks import cancel, spawn
 
 log = logging.getLogger("steward")
 
-_SILENCE_SECONDS = {"speaker": 4.0, "checker": 6.0, "plane": 20.0}
+_SILENCE_SECONDS = {"speaker": 4.0, "bfd": 4.0, "checker": 6.0, "plane": 20.0}
 """How long a child may be busy. A plane with thousands of services takes seconds to apply them,
 and forwarding does not depend on it meanwhile; a backup takes over from a silent speaker."""
 _START_SECONDS = 20.0
@@ -52,6 +52,7 @@ class Supervised:
         self._bus: bus.Bus[FromChild] | None = None
         self._heard = 0.0
         self._stopping = False
+        self._answered = False
         self._log = logging.getLogger(name)
         self._task: asyncio.Task[None] | None = None
 
@@ -64,8 +65,12 @@ class Supervised:
         if self._bus is not None and self.ready:
             self._bus.send(message)
 
-    async def stop(self, seconds: float) -> bool:
-        """Ask the child to clean up and end; kill it if it does not in time (False)."""
+    async def stop(self, seconds: float, *, more_if_it_answers: float = 0) -> bool:
+        """Ask the child to clean up and end; kill it if it does not in time (False).
+
+        One that takes long on purpose gets more time, unless it is so hung that it does not
+        even say that it has heard.
+        """
         self._stopping = True
         task = self._task
         if task is None:
@@ -75,9 +80,11 @@ class Supervised:
             await cancel((task,))
             return False
         self._bus.send(Stop())
-        try:
-            await asyncio.wait_for(asyncio.shield(task), seconds)
-        except TimeoutError:
+        await asyncio.wait([task], timeout=seconds)
+        if not task.done() and self._answered:
+            seconds += more_if_it_answers
+            await asyncio.wait([task], timeout=more_if_it_answers)
+        if not task.done():
             log.error("%s (pid %d) did not stop in %.1f s: killed", self.name, self.pid, seconds)
             await cancel((task,))
             return False
@@ -142,6 +149,8 @@ class Supervised:
         match message:
             case Alive():
                 pass
+            case Stopping():
+                self._answered = True
             case Log(level, text):
                 self._log.log(level, "%s", text)
             case Ready():

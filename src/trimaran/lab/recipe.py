@@ -81,12 +81,14 @@ daemon off;
 worker_processes 1;
 pid {directory}/nginx.pid;
 error_log stderr;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 16384; }}
 http {{
     access_log {directory}/access.log;
 {temporary}
     types {{ }}
     default_type text/plain;
+    keepalive_timeout 600s;
+    keepalive_requests 100000;
     server {{
         listen 80;
         root {directory}/html;

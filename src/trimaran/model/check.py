@@ -155,7 +155,18 @@ class FileCheck(msgspec.Struct, frozen=True, tag=True):
     timing: CheckTiming = CheckTiming()
 
 
-Check = TcpCheck | HttpCheck | MiscCheck | SmtpCheck | DnsCheck | UdpCheck | PingCheck | FileCheck
+class BfdCheck(msgspec.Struct, frozen=True, tag=True):
+    """`BFD_CHECK`: the server is fit while the BFD session of this name is up.
+
+    No attempt is ever made: the session's own process says when that changes.
+    """
+
+    session: str
+
+
+Probed = TcpCheck | HttpCheck | MiscCheck | SmtpCheck | DnsCheck | UdpCheck | PingCheck | FileCheck
+"""The checks that are made again and again."""
+Check = Probed | BfdCheck
 
 _KEYWORDS: dict[type, str] = {
     TcpCheck: "TCP_CHECK",
@@ -179,3 +190,5 @@ def title(check: Check) -> str:
             return f"MISC_CHECK by {' '.join(check.script.command)}"
         case FileCheck():
             return f"FILE_CHECK of {check.path}"
+        case BfdCheck():
+            return f"BFD_CHECK of {check.session}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from trimaran.model.bfd import BfdSession
 from trimaran.model.group import SyncGroup
 from trimaran.model.router import VirtualRouter
 from trimaran.model.script import ScriptPolicy
@@ -26,5 +27,6 @@ class Config:
     scripts: ScriptPolicy = field(default=ScriptPolicy())
     synchronisation: Synchronisation | None = None
     net_namespace: str | None = None
+    bfd_sessions: tuple[BfdSession, ...] = ()
     trackers: tuple[Definition, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()

@@ -9,9 +9,10 @@ from trimaran.plan.instance import Instance, instance
 from trimaran.plan.problem import MAX_VIPS, Demand, Infeasible, Objective, Plan
 from trimaran.plan.remedies import require_capacity
 from trimaran.plan.solver import Outcome, least_peak
-from trimaran.plan.wording import after, by_number, percent, plural
+from trimaran.plan.wording import after, by_number, enough, percent, plural
 
 _MOST_SEARCHES = 5  # numbers of VIPs that are searched before the scan is content with greedy
+_MOST_NEAR = 12  # numbers of VIPs that are tried to find one that nearly fits
 
 
 def plan(demand: Demand, seed: int = 0) -> Plan:
@@ -76,7 +77,7 @@ def _fewest(demand: Demand, seed: int) -> Plan:
                 proven = False
         loads.append((_share(demand, posed, load), vips))
         refused.append((vips, why.format(percent(loads[-1][0]))))
-    raise _none_fits(demand, min(loads)[1], seed, proven=proven)
+    raise _none_fits(demand, loads, seed, proven=proven)
 
 
 def _limit(demand: Demand, posed: Instance) -> Fraction | None:
@@ -113,20 +114,37 @@ def _above_limit(found: Plan, *, proven: bool) -> Infeasible:
         lost=evaluation.peak_lost,
         load=evaluation.peak_load,
         remedies=(
-            f"a max_load of {percent(evaluation.peak_load)}",
+            f"a max_load of {enough(evaluation.peak_load)}",
             "another number of VIPs: leave it out to have it chosen",
         ),
     )
 
 
-def _none_fits(demand: Demand, nearest: int, seed: int, *, proven: bool) -> Infeasible:
-    """No number of VIPs will do, though the survivors could carry the demand if it were fluid."""
-    posed = instance(demand, nearest)
-    load = percent(_share(demand, posed, least_peak(posed, seed).peak))
+def _none_fits(
+    demand: Demand, loads: list[tuple[Fraction, int]], seed: int, *, proven: bool
+) -> Infeasible:
+    """No number of VIPs will do, though the survivors could carry the demand if it were fluid.
+
+    `loads`: numbers of VIPs, each with a load that is known not to be undercut.
+    """
+    best, nearest = _nearest(demand, sorted(loads), seed)
     doubt = "" if proven else " (for some numbers only as far as lists were found)"
     return Infeasible(
         f"no number of VIPs up to {MAX_VIPS} keeps every host within "
         f"{percent(demand.max_load)} of its limit in every loss{doubt}: "
-        f"{plural(nearest, 'VIP')} come near, with {load} on a host",
-        remedies=(f"a max_load of {load}, with {plural(nearest, 'VIP')}",),
+        f"{plural(nearest, 'VIP')} come near, with {percent(best)} on a host",
+        remedies=(f"a max_load of {enough(best)}, with {plural(nearest, 'VIP')}",),
     )
+
+
+def _nearest(demand: Demand, loads: list[tuple[Fraction, int]], seed: int) -> tuple[Fraction, int]:
+    """The least load on a host that lists were found for, and their number."""
+    best: tuple[Fraction, int] | None = None
+    for least, vips in loads[:_MOST_NEAR]:
+        if best is not None and least >= best[0]:
+            break
+        posed = instance(demand, vips)
+        found = _share(demand, posed, least_peak(posed, seed, thorough=False).peak)
+        best = min(best or (found, vips), (found, vips))
+    assert best is not None, "a scan refuses at least one number"
+    return best

@@ -1,5 +1,6 @@
 """When the directors cannot carry the demand, however it is spread: what would help, in numbers."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -7,7 +8,7 @@ from math import lcm
 
 from trimaran.plan.family import Family, members
 from trimaran.plan.problem import Demand, Infeasible
-from trimaran.plan.wording import after, listed, percent, plural
+from trimaran.plan.wording import after, enough, listed, percent, plural
 
 _MOST_ADDED = 255
 
@@ -58,10 +59,10 @@ def _remedies(demand: Demand, load: Fraction) -> Iterator[str]:
             yield f"{plural(added, 'more host')} like {pattern.name}"
             break
     factor = load / demand.max_load
-    yield f"limits {float(factor):.4g} times as high on every host"
-    yield f"{percent(1 / factor)} of the demand"
+    yield f"limits {math.ceil(factor * 1000) / 1000:g} times as high on every host"
+    yield f"{math.floor(10_000 / factor) / 100:g} % of the demand"
     if load <= 1:
-        yield f"a max_load of {percent(load)}"
+        yield f"a max_load of {enough(load)}"
     for survive in range(demand.survive - 1, -1, -1):
         if fluid_load(replace(demand, survive=survive))[0] <= demand.max_load:
             yield f"to survive the loss of {plural(survive, 'host')} only"

@@ -1,5 +1,6 @@
 """The phrases that reasons and refusals share."""
 
+import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
@@ -7,6 +8,11 @@ from fractions import Fraction
 def percent(share: Fraction) -> str:
     """`share` in words of four digits, enough to tell it from a limit nearby."""
     return f"{float(share * 100):.4g} %"
+
+
+def enough(share: Fraction) -> str:
+    """A limit that `share` is within: `82.65 %` for 82.6446 %."""
+    return f"{math.ceil(share * 10_000) / 100:g} %"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from trimaran.conf.schema import Block, Entries, Keyword
 from trimaran.conf.table import FILE
 from trimaran.conf.targets import MethodName
 from trimaran.conf.values import Choice, Seconds, seconds
+from trimaran.conf.values_bfd import Milliseconds, milliseconds
 from trimaran.model.service import Forwarding
 
 _METHODS = {Forwarding.MASQUERADING: "NAT", Forwarding.DIRECT_ROUTING: "DR"}
@@ -60,6 +61,8 @@ def default_text(keyword: Keyword[Any]) -> str:
     match argument:
         case Seconds():
             return seconds(value)
+        case Milliseconds():
+            return milliseconds(value)
         case Choice():
             return next(text for text, meaning in argument.values.items() if meaning == value)
         case MethodName():

@@ -11,6 +11,7 @@ from trimaran.daemon.status import (
     RouterDocument,
     ServerDocument,
     ServiceDocument,
+    SessionDocument,
     TrackerDocument,
 )
 from trimaran.model.service import endpoint
@@ -27,10 +28,12 @@ def from_json(text: bytes) -> Document:
 
 def render_text(document: Document) -> str:
     """Tables of virtual routers, services with their servers, dataplane and processes."""
-    sections = [
+    sections = [["Maintenance: this director takes no part in elections."]] * document.maintenance
+    sections += [
         _routers(document.virtual_routers, document.time),
         *([_trackers(document)] if document.trackers else []),
         _services(document.services, document.time),
+        *([_sessions(document.bfd_sessions, document.time)] if document.bfd_sessions else ()),
         _machinery(document),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
@@ -64,6 +67,8 @@ def _routers(routers: Sequence[RouterDocument], now: datetime) -> list[str]:
     ]
     lines = table([titles, *rows], right=(4, 5))
     for router in routers:
+        if router.state == "FAULT":
+            lines.append(f"  {router.name}: {router.reason}")
         for reason, count in sorted(router.discarded.items()):
             lines.append(f"  {router.name}: {_count(count, 'advert')} discarded: {reason}")
     return lines
@@ -126,6 +131,27 @@ def _server(server: ServerDocument, now: datetime) -> tuple[str, ...]:
         str(server.weight),
         server.reason,
     )
+
+
+def _sessions(sessions: Sequence[SessionDocument], now: datetime) -> list[str]:
+    rows = [("BFD SESSION", "STATE", "FOR", "NEIGHBOUR", "SENDS EVERY", "DETECTS IN", "WHY")]
+    rows += [
+        (
+            session.name,
+            session.state,
+            _span(now - session.since),
+            session.neighbour,
+            f"{session.transmit_interval_us / 1000:g} ms",
+            f"{session.detection_time_us / 1000:g} ms" if session.detection_time_us else "-",
+            session.reason,
+        )
+        for session in sessions
+    ]
+    lines = table(rows, right=(4, 5))
+    for session in sessions:
+        for reason, count in sorted(session.discarded.items()):
+            lines.append(f"  {session.name}: {_count(count, 'packet')} discarded: {reason}")
+    return lines
 
 
 def _machinery(document: Document) -> list[str]:

@@ -3,7 +3,8 @@
 * A new master advertises first, so that other candidates stop their timers; then it adds the
   addresses; then it announces them, for an announcement of an absent address would draw
   traffic that nobody takes.
-* A leaving master says so (priority 0) before it removes the addresses.
+* A leaving master says so (priority 0) before it removes the addresses, and mostly long before:
+  see `handover`.
 * Reports come last: logging never delays the wire.
 
 Adding what is there and removing what is not are no errors.
@@ -76,6 +77,13 @@ class PriorityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class HandoverEnded:
+    """A hand-over is over: this one is master now; None: nobody took over."""
+
+    successor: IPv4Address | None
+
+
+@dataclass(frozen=True, slots=True)
 class Warn:
     """Something an operator should look at, said once per kind until reconfigured."""
 
@@ -89,8 +97,9 @@ Action = (
     | Announce
     | StateChanged
     | PriorityChanged
+    | HandoverEnded
     | Warn
 )
 
-REPORTS = (StateChanged, PriorityChanged, Warn)
+REPORTS = (StateChanged, PriorityChanged, HandoverEnded, Warn)
 """The actions that only tell; they change nothing."""

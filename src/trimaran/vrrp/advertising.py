@@ -1,5 +1,7 @@
 """A master's side: its advertisements."""
 
+from dataclasses import replace
+
 from trimaran.vrrp.actions import SendAdvertisement
 from trimaran.vrrp.exchange import advertisement
 from trimaran.vrrp.outbox import Outbox
@@ -53,16 +55,12 @@ class Advertising:
         self.send()
         return True
 
-    def bid_farewell(self) -> None:
-        """Say that this master leaves (priority 0)."""
-        self.send(0)
-
-    def send(self, priority: int | None = None) -> None:
-        """Send one out of turn; with the effective priority, if no other is given."""
+    def send(self, priority: int | None = None, interval: int | None = None) -> None:
+        """Send one out of turn, with what is in force if nothing else is given. 0: farewell."""
         situation = self._situation
         assert situation.primary is not None, "only a router with an address is ever master"
         self.sent += 1
-        said = situation.priority if priority is None else priority
-        self._outbox.put(
-            SendAdvertisement(advertisement(situation.router, said), situation.primary)
-        )
+        said = advertisement(situation.router, situation.priority if priority is None else priority)
+        if interval is not None:
+            said = replace(said, interval=interval)
+        self._outbox.put(SendAdvertisement(said, situation.primary))

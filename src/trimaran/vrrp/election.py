@@ -24,7 +24,7 @@ def as_backup(situation: Situation, heard: Advertisement) -> Verdict:
     """RFC 9568, 6.4.2, (420) to (465)."""
     if heard.priority == 0:
         return Verdict.SUCCEED
-    if heard.priority >= situation.priority or not situation.router.preempt:
+    if heard.priority >= situation.priority or not situation.preempts:
         return Verdict.FOLLOW
     return Verdict.PREEMPT
 

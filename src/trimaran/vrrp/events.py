@@ -79,8 +79,22 @@ class Reconfigured:
 
 
 @dataclass(frozen=True, slots=True)
+class Failover:
+    """Another shall be master, if there is one, and stay so as long as it lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """From now on the virtual router shall take no part, or do so again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
-    """The virtual router shall leave. Nothing that comes after has any effect."""
+    """The virtual router shall leave: a master hands over first, or goes at once."""
+
+    hand_over: bool = False
 
 
 Event = (
@@ -96,5 +110,7 @@ Event = (
     | TimerExpired
     | AddressMissing
     | Reconfigured
+    | Failover
+    | Maintenance
     | Shutdown
 )

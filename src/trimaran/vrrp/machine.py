@@ -15,18 +15,19 @@ and announces its addresses again.
 The states and the ways between them are here. What a state has to do is in its parts:
 
     situation    what the machine knows of itself           all states
+    reception    which advertisements count                 BACKUP, MASTER
     election     what an advertisement means                BACKUP, MASTER
     waiting      the master-down timer                      BACKUP
     advertising  advertisements                             MASTER
     announcing   gratuitous ARP                             MASTER
     possession   which addresses come and go                into and out of MASTER
+    handover     a planned farewell                         the last moments of MASTER
 """
 
-from collections import Counter
 from ipaddress import IPv4Address
 
 from trimaran.model.router import InitialState, VirtualRouter
-from trimaran.vrrp.actions import Action, PriorityChanged, State, StateChanged
+from trimaran.vrrp.actions import Action, HandoverEnded, PriorityChanged, State, StateChanged
 from trimaran.vrrp.advertising import Advertising
 from trimaran.vrrp.announcing import Announcing
 from trimaran.vrrp.election import Verdict, as_backup, as_master
@@ -34,9 +35,11 @@ from trimaran.vrrp.events import (
     AddressMissing,
     Demoted,
     Event,
+    Failover,
     GroupFault,
     InterfaceDown,
     InterfaceUp,
+    Maintenance,
     Promoted,
     Reconfigured,
     Shutdown,
@@ -44,11 +47,12 @@ from trimaran.vrrp.events import (
     TimerExpired,
     TrackersChanged,
 )
-from trimaran.vrrp.exchange import objection
 from trimaran.vrrp.group import Member
+from trimaran.vrrp.handover import Handover, Purpose
 from trimaran.vrrp.outbox import Outbox
-from trimaran.vrrp.packet import OWNER_PRIORITY, Advertisement, Discarded, Reason, Received
+from trimaran.vrrp.packet import OWNER_PRIORITY, Advertisement, Discarded, Received
 from trimaran.vrrp.possession import Possession
+from trimaran.vrrp.reception import Reception
 from trimaran.vrrp.situation import Situation
 from trimaran.vrrp.view import View
 from trimaran.vrrp.waiting import Waiting
@@ -61,18 +65,19 @@ class Machine:
 
     def __init__(self, router: VirtualRouter) -> None:
         self._state = State.INIT
+        self._reason = ""
         self._since = 0
         self._eager = router.initial_state is InitialState.MASTER
         self._situation = Situation(router)
         self._outbox = Outbox()
+        self._reception = Reception(self._situation, self._outbox)
         self._waiting = Waiting(self._situation)
         self._advertising = Advertising(self._situation, self._outbox)
         self._announcing = Announcing(self._situation, self._outbox)
         self._possession = Possession(self._situation, self._outbox)
+        self._handover = Handover(self._situation, self._advertising)
         self._resumes: bool | None = None  # once started: whether as master
         self._transitions = 0
-        self._adverts_received = 0
-        self._discarded: Counter[str] = Counter()
 
     @property
     def _router(self) -> VirtualRouter:
@@ -86,7 +91,7 @@ class Machine:
 
     def deadline(self) -> int | None:
         """When `TimerExpired` is wanted."""
-        parts = (self._waiting, self._advertising, self._announcing)
+        parts = (self._waiting, self._advertising, self._announcing, self._handover)
         timers = (part.deadline for part in parts)
         return min((at for at in timers if at is not None), default=None)
 
@@ -94,14 +99,15 @@ class Machine:
         """A snapshot."""
         return View(
             state=self._state,
+            reason=self._reason,
             since=self._since,
             priority=self._situation.priority,
             master=self._waiting.master,
             interval=self._waiting.interval,
             transitions=self._transitions,
             adverts_sent=self._advertising.sent,
-            adverts_received=self._adverts_received,
-            discarded=dict(self._discarded),
+            adverts_received=self._reception.received,
+            discarded=dict(self._reception.discarded),
         )
 
     def member(self) -> Member:
@@ -121,7 +127,7 @@ class Machine:
             case Received(heard, sender):
                 self._receive(heard, sender, now)
             case Discarded(reason, detail, _, sender):
-                self._discard(reason, detail, sender)
+                self._reception.discard(reason, detail, sender)
             case TimerExpired():
                 self._expire(now)
             case Started(was_master):
@@ -144,16 +150,24 @@ class Machine:
                 if self._waiting.candidacy is not None:
                     self._become_master(self._waiting.candidacy, now)
             case Demoted(reason):
-                if self._state is State.MASTER:
-                    self._advertising.bid_farewell()
+                if self._state is State.MASTER and self._handover.purpose is None:
+                    self._bid_farewell()
                     self._waiting.know(None)
                     self._become_backup(reason, now)
             case AddressMissing(address):
                 self._restore(address)
             case Reconfigured(router):
                 self._reconfigure(router, now)
-            case Shutdown():
-                self._shut_down(now)
+            case Failover():
+                if self._state is State.MASTER:
+                    self._handover.begin(Purpose.FAILOVER, now)
+            case Maintenance(on):
+                self._maintain(on, now)
+            case Shutdown(hand_over):
+                if hand_over and self._state is State.MASTER:
+                    self._handover.begin(Purpose.STOP, now)
+                else:
+                    self._shut_down("shut down", now)
 
     # Entering states: all that belongs to an entry is here
 
@@ -165,6 +179,7 @@ class Machine:
     def _become_master(self, reason: str, now: int) -> None:
         self._end_timers()
         self._waiting.know(self._situation.primary)
+        self._situation.yields = False
         self._advertising.begin(now)
         self._possession.take()
         self._announcing.begin(now)
@@ -173,22 +188,25 @@ class Machine:
         self._enter(State.MASTER, reason, now)
 
     def _become_fault(self, reason: str, now: int) -> None:
-        if self._state is State.MASTER and self._situation.link_fault is None:
-            self._advertising.bid_farewell()
+        if self._situation.link_fault is None:
+            self._bid_farewell()
         self._leave()
         self._waiting.master = None
         self._enter(State.FAULT, reason, now)
 
-    def _shut_down(self, now: int) -> None:
-        if self._state is State.MASTER:
-            self._advertising.bid_farewell()
+    def _shut_down(self, reason: str, now: int) -> None:
+        self._bid_farewell()
         self._leave()
         self._waiting.master = None
-        self._enter(State.STOP, "shut down", now)
+        self._enter(State.STOP, reason, now)
+
+    def _bid_farewell(self) -> None:
+        if self._state is State.MASTER and self._handover.purpose is None:
+            self._advertising.send(0)
 
     def _enter(self, state: State, reason: str, now: int) -> None:
         old, self._state = self._state, state
-        self._since = now
+        self._reason, self._since = reason, now
         self._transitions += 1
         self._outbox.put(StateChanged(old, state, reason))
 
@@ -199,7 +217,7 @@ class Machine:
             self._possession.release()
 
     def _end_timers(self) -> None:
-        for part in (self._waiting, self._advertising, self._announcing):
+        for part in (self._waiting, self._advertising, self._announcing, self._handover):
             part.end()
 
     # Coming into play, and out of it
@@ -252,7 +270,54 @@ class Machine:
             self._outbox.put(PriorityChanged(before, self._situation.priority, reason))
         self._heed_faults(now)
 
+    # Leaving as planned
+
+    def _maintain(self, on: bool, now: int) -> None:
+        if self._state is State.MASTER and on:
+            self._handover.begin(Purpose.MAINTENANCE, now)
+        elif self._handover.purpose is Purpose.MAINTENANCE:
+            self._stay(now)
+        else:
+            self._situation.maintenance = on
+            self._heed_faults(now)
+
+    def _succeed(self, heard: Advertisement, sender: IPv4Address, now: int) -> None:
+        """The successor is here."""
+        purpose = self._handover.purpose
+        self._outbox.put(HandoverEnded(sender))
+        if purpose is Purpose.FAILOVER:
+            self._situation.yields = True
+            self._waiting.follow(heard, sender)
+            self._become_backup(f"handed over to {sender}", now)
+        else:
+            self._part(f"handed over to {sender}", now)
+
+    def _end_in_vain(self, now: int) -> None:
+        """Nobody has taken over."""
+        self._outbox.put(HandoverEnded(None))
+        if self._handover.purpose is Purpose.FAILOVER:
+            self._stay(now)
+        else:
+            self._part("nobody has taken over", now)
+
+    def _part(self, how: str, now: int) -> None:
+        if self._handover.purpose is Purpose.STOP:
+            self._shut_down(f"shut down, {how}", now)
+        else:
+            self._situation.maintenance = True
+            self._become_fault(f"maintenance, {how}", now)
+
+    def _stay(self, now: int) -> None:
+        """Be master as before."""
+        self._handover.end()
+        self._advertising.begin(now)
+        self._announcing.begin(now)
+
+    # Timers
+
     def _expire(self, now: int) -> None:
+        if self._handover.expired(now):
+            self._end_in_vain(now)
         if reason := self._waiting.expired(now):
             if self._router.group is None:
                 self._become_master(reason, now)
@@ -266,16 +331,12 @@ class Machine:
     def _receive(self, heard: Advertisement, sender: IPv4Address, now: int) -> None:
         if self._state not in (State.BACKUP, State.MASTER):
             return
-        if complaint := objection(self._router, self._situation.primary, heard, sender):
-            self._discard(*complaint, sender)
+        if not self._reception.admit(heard, sender):
             return
-        self._adverts_received += 1
-        if set(heard.addresses) != {a.address for a in self._router.addresses}:
-            theirs = ", ".join(map(str, heard.addresses)) or "none"
-            self._outbox.warn(
-                "addresses", f"{sender} advertises other addresses than ours: {theirs}"
-            )
-        if self._state is State.MASTER:
+        if self._handover.purpose is not None:
+            if heard.priority != 0:
+                self._succeed(heard, sender, now)
+        elif self._state is State.MASTER:
             self._receive_as_master(heard, sender, now)
         else:
             self._receive_as_backup(heard, sender, now)
@@ -308,16 +369,10 @@ class Machine:
         if heard.priority != 0:
             self._announcing.confirm(now)
 
-    def _discard(self, reason: Reason, detail: str, sender: IPv4Address | None) -> None:
-        self._discarded[reason.value] += 1
-        self._outbox.warn(reason.value, f"discarded an advertisement from {sender}: {detail}")
-
     # Changes from outside
 
     def _restore(self, address: IPv4Address) -> None:
-        lost = tuple(a for a in self._router.addresses if a.address == address)
-        if self._state is State.MASTER and lost:
-            self._possession.add(lost)
+        if self._state is State.MASTER and (lost := self._possession.restore(address)):
             self._announcing.send(lost)
             self._outbox.warn(f"missing {address}", f"{address} was removed by somebody: put back")
 
@@ -332,10 +387,7 @@ class Machine:
             if self._waiting.candidacy is not None:
                 self._waiting.begin(now, 0)
         if self._state is State.MASTER:
-            added = tuple(a for a in router.addresses if a not in old.addresses)
-            self._possession.remove(tuple(a for a in old.addresses if a not in router.addresses))
-            self._possession.add(added)
-            self._announcing.send(added)
+            self._announcing.send(self._possession.change(old.addresses))
             self._waiting.know(self._situation.primary)
             self._advertising.hurry(now)
         self._take_stand(now)

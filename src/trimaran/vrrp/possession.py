@@ -1,5 +1,7 @@
 """Which addresses are put on the machine and taken off it."""
 
+from ipaddress import IPv4Address
+
 from trimaran.model.address import VirtualAddress
 from trimaran.vrrp.actions import AddAddresses, RemoveAddresses
 from trimaran.vrrp.outbox import Outbox
@@ -14,17 +16,31 @@ class Possession:
 
     def take(self) -> None:
         """Put all of them on their devices."""
-        self.add(self._situation.router.addresses)
+        self._add(self._situation.router.addresses)
 
     def release(self) -> None:
         """Take all of them off."""
-        self.remove(self._situation.router.addresses)
+        self._remove(self._situation.router.addresses)
 
-    def add(self, addresses: tuple[VirtualAddress, ...]) -> None:
+    def restore(self, address: IPv4Address) -> tuple[VirtualAddress, ...]:
+        """Put one back that was lost; which one it is, if it is one of these."""
+        lost = tuple(a for a in self._situation.router.addresses if a.address == address)
+        self._add(lost)
+        return lost
+
+    def change(self, before: tuple[VirtualAddress, ...]) -> tuple[VirtualAddress, ...]:
+        """Have those of a new configuration instead of these; which ones are new."""
+        now = self._situation.router.addresses
+        added = tuple(a for a in now if a not in before)
+        self._remove(tuple(a for a in before if a not in now))
+        self._add(added)
+        return added
+
+    def _add(self, addresses: tuple[VirtualAddress, ...]) -> None:
         if movable := self._movable(addresses):
             self._outbox.put(AddAddresses(movable))
 
-    def remove(self, addresses: tuple[VirtualAddress, ...]) -> None:
+    def _remove(self, addresses: tuple[VirtualAddress, ...]) -> None:
         if movable := self._movable(addresses):
             self._outbox.put(RemoveAddresses(movable))
 

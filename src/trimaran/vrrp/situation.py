@@ -16,7 +16,8 @@ class Situation:
 
     `primary`: its interface's primary address, if it has one; `link_fault`: why its interface
     is unfit, if it is; `readings`: what is known of its trackers; `shared_fault`: why its sync
-    group is unfit, if it is.
+    group is unfit, if it is. `yields`: it leaves a lesser master alone until it is master again;
+    `maintenance`: it shall take no part.
     """
 
     router: VirtualRouter
@@ -24,6 +25,8 @@ class Situation:
     link_fault: str | None = field(init=False)
     readings: Readings = field(default_factory=dict)
     shared_fault: str | None = None
+    yields: bool = False
+    maintenance: bool = False
     standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +55,12 @@ class Situation:
     @property
     def fault(self) -> str | None:
         """The reason to be in FAULT, if there is one."""
-        return self.own_fault or self.shared_fault
+        return self.own_fault or self.shared_fault or ("maintenance" if self.maintenance else None)
+
+    @property
+    def preempts(self) -> bool:
+        """Whether it takes over from a lesser master."""
+        return self.router.preempt and not self.yields
 
     def skew(self, interval: int) -> int:
         """The skew time, if the master advertises every `interval`."""

@@ -10,12 +10,14 @@ from trimaran.vrrp.actions import State
 class View:
     """A snapshot of one machine. Instants and durations in nanoseconds of the machine's clock.
 
-    `priority` is the effective one. `master` is who is master as far as known: this router's own
-    primary address, or the sender of the last advertisement that was accepted. `interval` is the
-    master's. `adverts_received` counts the valid ones, `discarded` the others by reason.
+    `reason`: why it is in this state. `priority` is the effective one. `master` is who is master
+    as far as known: this router's own primary address, or the sender of the last advertisement
+    that was accepted. `interval` is the master's. `adverts_received` counts the valid ones,
+    `discarded` the others by reason.
     """
 
     state: State
+    reason: str
     since: int
     priority: int
     master: IPv4Address | None

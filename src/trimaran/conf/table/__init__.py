@@ -7,10 +7,12 @@ name (see `known`). Times are nanoseconds. One file for each family of blocks:
     vrrp      virtual routers
     services  virtual services and their real servers
     checks    health checks
+    bfd       BFD sessions
     tracking  what virtual routers watch
 """
 
 from trimaran.conf.schema import Block
-from trimaran.conf.table import checks, globals, services, tracking, vrrp
+from trimaran.conf.table import bfd, checks, globals, services, tracking, vrrp
 
-FILE = Block("(top)", (*globals.TOP, *tracking.TOP, *vrrp.TOP, *checks.TOP, *services.TOP))
+_VRRP = (*tracking.TOP, *bfd.TOP, *vrrp.TOP)
+FILE = Block("(top)", (*globals.TOP, *_VRRP, *checks.TOP, *services.TOP))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from trimaran.conf.schema import Keyword
+from trimaran.conf.table.bfd import BFD_CHECK
 from trimaran.conf.table.check_words import CHECKER_LOG_ALL_FAILURES, TIMING, check
 from trimaran.conf.table.file_checks import FILE_CHECK
 from trimaran.conf.table.http_checks import HTTP_GET, SSL, SSL_GET
@@ -23,6 +24,7 @@ CHECKS: tuple[Keyword[bool], ...] = (
     DNS_CHECK,
     UDP_CHECK,
     PING_CHECK,
+    BFD_CHECK,
 )
 """The blocks of checks that a `real_server` may have."""
 

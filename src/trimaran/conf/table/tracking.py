@@ -165,6 +165,7 @@ USES = (
         "Processes (`vrrp_track_process`) whose absence matters.",
         most=254,
     ),
+    Use(TrackerKind.BFD, "track_bfd", "BFD sessions (`bfd_instance`) whose end matters."),
 )
 """The kinds of trackers that virtual routers and sync groups may use."""
 

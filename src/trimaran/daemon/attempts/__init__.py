@@ -12,13 +12,13 @@ from trimaran.daemon.attempts.failure import Failed
 from trimaran.health import tcp
 from trimaran.health.verdict import Verdict
 from trimaran.model.check import (
-    Check,
     DnsCheck,
     FileCheck,
     HttpCheck,
     MiscCheck,
     NetworkCheck,
     PingCheck,
+    Probed,
     SmtpCheck,
     UdpCheck,
 )
@@ -35,7 +35,7 @@ _OWN: dict[type, Callable[[Any], Awaitable[Verdict]]] = {
 }
 
 
-async def attempt(check: Check, policy: ScriptPolicy) -> Verdict:
+async def attempt(check: Probed, policy: ScriptPolicy) -> Verdict:
     """Make one attempt. `policy`: whom programs run as."""
     try:
         if isinstance(check, MiscCheck):
@@ -47,7 +47,7 @@ async def attempt(check: Check, policy: ScriptPolicy) -> Verdict:
         return tcp.judge(error.errno or 0)
 
 
-def most_nanoseconds(check: Check) -> int:
+def most_nanoseconds(check: Probed) -> int:
     """How long an attempt may take as a whole, however lively its server is."""
     if isinstance(check, NetworkCheck):
         steps = 1

@@ -17,10 +17,16 @@ from trimaran.lab.vm import initramfs, kernel, say
 MARK = "TRIMARAN_VM"
 """The environment variable that only a command in the VM has."""
 
-_PASSED_ON = ("LANG", "NO_COLOR", "PYTEST_ADDOPTS", "TERM", "TRIMARAN_SLOW")
-_SLOW = {"TRIMARAN_SLOW": "20"}  # see daemon/pace.py; importing our modules takes 20 times as long
+_PACE = "TRIMARAN_SLOW"  # see daemon/pace.py; measured in the VM if it is not given
+_PASSED_ON = ("LANG", "NO_COLOR", "PYTEST_ADDOPTS", "TERM")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CPUS, _MEGABYTES = 2, 1500
+_CPU = "Nehalem"  # emulated, newer ones are twice as slow: more page levels, more state to switch
+_KERNEL_OPTIONS = (
+    "console=ttyS0 quiet "
+    "panic=-1 oops=panic "  # without a reboot this ends QEMU at once
+    "mitigations=off tsc=reliable"  # a third of the time; the emulated TSC is the host's clock
+)
 _CONSOLE_LINES = 80  # as long as what a dying kernel says
 
 Sink = Callable[[bytes], None]
@@ -69,11 +75,13 @@ def run(
 def _job(command: Sequence[str], modules: Path, share: Path | None) -> str:
     """What `init.sh` wants to know: see there."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    environment = {**_SLOW, **passed, MARK: "1", "PATH": f"{Path(sys.executable).parent}:{_PATH}"}
+    environment = {**passed, MARK: "1", "PATH": f"{Path(sys.executable).parent}:{_PATH}"}
     return "\n".join(
         [
             f"modules={shlex.quote(str(modules))}",
             f"share={shlex.quote(str(share.resolve()) if share else '')}",
+            f"python={shlex.quote(sys.executable)}",
+            f"{_PACE}={shlex.quote(os.environ.get(_PACE, ''))}",
             "work() {",
             f"    cd {shlex.quote(os.getcwd())} || exit 1",
             *(f"    export {name}={shlex.quote(value)}" for name, value in environment.items()),
@@ -85,7 +93,7 @@ def _job(command: Sequence[str], modules: Path, share: Path | None) -> str:
 
 
 class _Status:
-    """What comes out of the status port: lines "up KERNEL" and "exit STATUS"."""
+    """What comes out of the status port: lines "up KERNEL", "pace FACTOR" and "exit STATUS"."""
 
     def __init__(self) -> None:
         self.exit: int | None = None
@@ -96,10 +104,13 @@ class _Status:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             word, _, text = line.decode().partition(" ")
-            if word == "up":
-                say(f"up after {time.monotonic() - self._begin:.1f} s: {text}")
-            else:
-                self.exit = int(text)
+            match word:
+                case "up":
+                    say(f"up after {time.monotonic() - self._begin:.1f} s: {text}")
+                case "pace":
+                    say(f"everything may take {text} times as long as on ordinary hardware")
+                case "exit":
+                    self.exit = int(text)
 
 
 def _writer(stream: BinaryIO) -> Sink:
@@ -165,11 +176,10 @@ def _command(vmlinux: Path, image: Path, share: Path | None, ports: Mapping[int,
     """QEMU's command line; `ports`: the number of a virtio port → where it writes to."""
     words = ["setpriv", "--pdeathsig", "KILL", "--"]  # without us there is nobody to end it
     words += ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi"]
-    words += ["-cpu", "max", "-smp", str(_CPUS), "-m", str(_MEGABYTES)]
+    words += ["-cpu", _CPU, "-smp", str(_CPUS), "-m", str(_MEGABYTES)]
     words += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-kernel", str(vmlinux), "-initrd", str(image), "-serial", "stdio"]
-    # No reboot: a panic, and an oops is one, ends QEMU at once.
-    words += ["-append", "console=ttyS0 quiet panic=-1 oops=panic"]
+    words += ["-append", _KERNEL_OPTIONS]
     words += ["-device", "virtio-serial-pci"]  # the first virtio device: its ports are vport0pN
     for port, writer in ports.items():
         words += [

@@ -1,0 +1,192 @@
+"""One virtual router on this director: its machine, and what carries out its actions."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from typing import Protocol
+
+from trimaran.daemon.holding import Holder
+from trimaran.daemon.messages import RouterStatus
+from trimaran.model.duration import SECOND
+from trimaran.model.router import VirtualRouter
+from trimaran.model.tracking import Reading, Readings, Tracker, TrackerKind
+from trimaran.net.links import Change, Link
+from trimaran.vrrp import events, packet, tracking
+from trimaran.vrrp.actions import (
+    Action,
+    HandoverEnded,
+    PriorityChanged,
+    SendAdvertisement,
+    State,
+    StateChanged,
+    Warn,
+)
+from trimaran.vrrp.group import Member
+from trimaran.vrrp.machine import Machine
+
+log = logging.getLogger("speaker")
+
+
+class Surroundings(Protocol):
+    """What a station needs of the process that it is in."""
+
+    def stirred(self, router: VirtualRouter) -> None:
+        """A machine was told something: its sync group may have to act."""
+        ...
+
+    def send(self, interface: str, payload: bytes, source: IPv4Address) -> None:
+        """Send an advertisement."""
+        ...
+
+    def changed(self) -> None:
+        """A virtual router is in another state."""
+        ...
+
+    def handed_over(self, name: str, successor: IPv4Address | None) -> None:
+        """A virtual router's hand-over is over."""
+        ...
+
+
+class Station:
+    """A machine, what it is told and what it asks for."""
+
+    def __init__(self, router: VirtualRouter, holder: Holder, around: Surroundings) -> None:
+        self.router = router
+        self.holder = holder
+        self.stopped = asyncio.Event()
+        """It has left for good, as `Shutdown` told it."""
+        self._machine = Machine(router)
+        self._around = around
+        self._interface_told: events.Event | None = None
+        self._readings_told: Readings = {}
+        self._worst_lateness = 0
+
+    @property
+    def deadline(self) -> int | None:
+        """When `expire` is wanted."""
+        return self._machine.deadline()
+
+    def member(self) -> Member:
+        """What its sync group has to know."""
+        return self._machine.member()
+
+    def tell(self, event: events.Event) -> None:
+        """Hand the machine an event and carry out what it asks for. Its deadline may change."""
+        self._around.stirred(self.router)
+        for action in self._machine.handle(event, time.monotonic_ns()):
+            self._perform(action)
+
+    def expire(self, now: int) -> None:
+        """Tell the machine if its deadline has come."""
+        deadline = self._machine.deadline()
+        if deadline is not None and deadline <= now:
+            if self._machine.view().state is State.MASTER:
+                self._worst_lateness = max(self._worst_lateness, now - deadline)
+            self.tell(events.TimerExpired())
+
+    def reconfigure(self, router: VirtualRouter) -> None:
+        """It shall be this from now on."""
+        if router != self.router:
+            self.router = router
+            self.tell(events.Reconfigured(router))
+
+    def tell_of_surroundings(
+        self, links: Mapping[str, Link], unserved: Mapping[str, str], readings: Readings
+    ) -> None:
+        """Tell of its interface and its trackers what is new."""
+        event = _state_of_interface(self.router, links, unserved)
+        known = {
+            track.tracker: _read(track.tracker, links, readings)
+            for track in tracking.watched(self.router)
+        }
+        if event != self._interface_told:
+            self._interface_told = event
+            self.tell(event)
+        if known != self._readings_told:
+            self._readings_told = known
+            self.tell(events.TrackersChanged(known))
+
+    def tell_of_change(self, change: Change) -> None:
+        """Tell of addresses that somebody took away, unless it let them go itself."""
+        if change.before is None or change.after is None:
+            return
+        if change.after.up:
+            gone = {a.address for a in change.before.addresses} - {
+                a.address for a in change.after.addresses
+            }
+            for address in gone:
+                if self.holder.holds(change.after.name, address):
+                    self.tell(events.AddressMissing(address))
+        if change.before.mac != change.after.mac:
+            self.holder.announce_again(change.after.name)
+
+    def status(self) -> RouterStatus:
+        """What it is doing."""
+        router, view = self.router, self._machine.view()
+        age = (time.monotonic_ns() - view.since) / SECOND if view.since else 0.0
+        return RouterStatus(
+            name=router.name,
+            interface=router.interface,
+            vrid=router.vrid,
+            state=view.state.value,
+            reason=view.reason,
+            since=time.time() - age,
+            priority=view.priority,
+            master=view.master,
+            addresses=tuple(f"{address} dev {address.device}" for address in router.addresses),
+            transitions=view.transitions,
+            adverts_sent=view.adverts_sent,
+            adverts_received=view.adverts_received,
+            discarded=view.discarded,
+            worst_lateness=self._worst_lateness,
+        )
+
+    def _perform(self, action: Action) -> None:
+        name = self.router.name
+        match action:
+            case SendAdvertisement(advertisement, source):
+                payload = packet.encode(advertisement, source)
+                self._around.send(self.router.interface, payload, source)
+            case StateChanged(old, new, reason):
+                log.info("%s: %s -> %s: %s", name, old, new, reason)
+                self._around.changed()
+                if new is State.STOP:
+                    self.stopped.set()
+            case PriorityChanged(was, becomes, reason):
+                log.info("%s: priority %d -> %d: %s", name, was, becomes, reason)
+            case HandoverEnded(successor):
+                self._around.handed_over(name, successor)
+            case Warn(text):
+                log.warning("%s: %s", name, text)
+            case _:
+                self.holder.put(action)
+
+
+def _read(tracker: Tracker, links: Mapping[str, Link], readings: Readings) -> Reading:
+    """What is known of a tracker: of interfaces here, of all others by the steward."""
+    if tracker.kind is not TrackerKind.INTERFACE:
+        return readings.get(tracker)
+    link = links.get(tracker.name)
+    return link is not None and link.up
+
+
+def _state_of_interface(
+    router: VirtualRouter, links: Mapping[str, Link], unserved: Mapping[str, str]
+) -> events.InterfaceUp | events.InterfaceDown:
+    # An owner's virtual address may well be the interface's own (RFC 9568, 1.7).
+    owner = router.priority == packet.OWNER_PRIORITY
+    virtual = set() if owner else {address.address for address in router.addresses}
+    link = links.get(router.interface)
+    primary = link.primary(virtual) if link is not None else None
+    if link is None:
+        return events.InterfaceDown(f"interface {router.interface} does not exist")
+    if not link.up and router.track_primary:
+        return events.InterfaceDown(f"interface {router.interface} is down")
+    if primary is None:
+        besides = " besides virtual ones" if link.addresses else ""
+        return events.InterfaceDown(f"interface {router.interface} has no IPv4 address{besides}")
+    if reason := unserved.get(router.interface):
+        return events.InterfaceDown(f"the dataplane cannot serve: {reason}")
+    return events.InterfaceUp(primary)
