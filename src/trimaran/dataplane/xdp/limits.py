@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from trimaran.dataplane.base import Service
+from trimaran.dataplane.base import Destination, Service
+from trimaran.model.service import Forwarding, ServiceKey
 
 SCHEDULERS: Final = (
     *("rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"),
@@ -19,7 +20,20 @@ USUAL_CONNECTIONS: Final = 1 << 20
 def unsupported(service: Service) -> str | None:
     """Why the service cannot be served, if so."""
     reason = _beyond(service)
-    return None if reason is None else f"the XDP dataplane cannot {reason}"
+    if reason is not None:
+        return f"the XDP dataplane cannot {reason}"
+    for destination in service.destinations:
+        if is_out_of_reach(service.key, destination):
+            return f"server {destination.key}: only tunnels lead to the other version of IP"
+    return None
+
+
+def is_out_of_reach(key: ServiceKey, destination: Destination) -> bool:
+    """Whether the server is of the other version of IP, and not in a tunnel: for IPVS an error."""
+    return (
+        destination.key.address.version != key.address.version
+        and destination.forwarding is not Forwarding.TUNNEL
+    )
 
 
 def _beyond(service: Service) -> str | None:
