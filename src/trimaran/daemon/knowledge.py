@@ -20,10 +20,10 @@ from trimaran.daemon.messages import (
 )
 from trimaran.dataplane.base import Service
 from trimaran.health import notices
-from trimaran.health.notices import Notice
 from trimaran.health.quorum import Quorums
 from trimaran.health.weights import weighted
 from trimaran.model.config import Config
+from trimaran.model.notification import Notice
 from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.model.tracking import Tracker, TrackerKind
 

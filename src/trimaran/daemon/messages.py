@@ -19,6 +19,7 @@ from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
 from trimaran.model.tracking import Definition, Tracker
+from trimaran.vrrp.notices import Happened
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):
@@ -152,6 +153,12 @@ class RouterStatus(Message, frozen=True):
     discarded: dict[str, int]
     worst_lateness: int
     """Nanoseconds by which the latest advert ever was late."""
+
+
+class RouterNews(Message, frozen=True):
+    """Something that is to be told of a virtual router or a sync group, as soon as it happens."""
+
+    happened: Happened
 
 
 class HandedOver(Message, frozen=True):
@@ -292,6 +299,7 @@ FromChild = (
     | RoutersStatus
     | SessionsStatus
     | HandedOver
+    | RouterNews
     | HoldRequest
     | AddressesHeld
     | Changed

@@ -33,6 +33,7 @@ from trimaran.daemon.messages import (
     HoldAddresses,
     HoldRequest,
     PlaneStatus,
+    RouterNews,
     RoutersStatus,
     ServersStatus,
     SessionsStatus,
@@ -40,9 +41,9 @@ from trimaran.daemon.messages import (
     TrackerReadings,
     Unserved,
 )
+from trimaran.daemon.notifier import Notifier
 from trimaran.daemon.orders import Orders
 from trimaran.daemon.rundir import RunDirectory
-from trimaran.daemon.scripts import Scripts
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
@@ -66,7 +67,7 @@ _SYNCHRONISING_SECONDS = 10.0
 _STOP_SPEAKER_SECONDS = 0.45
 _HAND_OVER_SECONDS = PATIENCE / SECOND
 _STOP_OTHERS_SECONDS = 0.35
-_LAST_SCRIPTS_SECONDS = 1.0
+_LAST_SCRIPTS_SECONDS = 5.0
 _STOP_IPVS_SECONDS = 3.0
 """Thousands of services take their time to be removed."""
 
@@ -98,7 +99,7 @@ class Steward:
         self._held: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
         self._knowledge = Knowledge()
-        self._scripts = Scripts()
+        self._notifier = Notifier(config)
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
         # What a speaker said last before it died, and when (monotonic).
@@ -147,6 +148,7 @@ class Steward:
                 self._run_directory.release()
                 hold_signals()
                 return 1
+            self._notifier.start()
             for supervised in self._children:
                 supervised.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
@@ -155,9 +157,9 @@ class Steward:
             systemd.notify("STOPPING=1")
             watchdog.cancel()
             server.close()
-            self._scripts.run(self._knowledge.end(self._config), self._config.scripts)
+            self._notifier.tell_of_services(self._knowledge.end(self._config))
             await self._stop_children()
-            await self._scripts.finish(_LAST_SCRIPTS_SECONDS)
+            await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
         log.info("stopped")
         hold_signals()  # one that comes now must not change the exit status
@@ -233,6 +235,8 @@ class Steward:
                 self._hold(held)
             case AddressesHeld():
                 self._speaker.send(message)
+            case RouterNews(happened):
+                self._notifier.happened(happened)
             case RoutersStatus():
                 self._routers = message
                 self._routers_heard = time.monotonic()
@@ -273,7 +277,7 @@ class Steward:
         told = self._knowledge.learn(self._config, self._servers.servers)
         if told is None:
             return
-        self._scripts.run(told, self._config.scripts)
+        self._notifier.tell_of_services(told)
         if self._knowledge.is_complete(self._config):
             self._settle()
         self._configure_plane()
@@ -343,7 +347,7 @@ class Steward:
         if not self._settled:
             return
         services, told = self._knowledge.conclude(self._config)
-        self._scripts.run(told, self._config.scripts)
+        self._notifier.tell_of_services(told)
         interfaces = client_interfaces(self._config)
         self._plane.send(
             ConfigurePlane(
@@ -372,6 +376,7 @@ class Steward:
             log.error("reload refused: net_namespace cannot change while the daemon runs")
         else:
             self._config = config
+            self._notifier.configure(config)
             self._knowledge.forget_others(config)
             self._configure_plane()
             self._configure_speaker()
