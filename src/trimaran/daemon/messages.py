@@ -66,13 +66,15 @@ class ConfigureBfd(Message, frozen=True):
 class ConfigurePlane(Message, frozen=True):
     """The whole desired state of the dataplane, and the interfaces that clients come in by.
 
-    `timeouts`: 0 for those that are to be as they were.
+    `timeouts`: 0 for those that are to be as they were. `Applied` answers, with this number or
+    that of a later one.
     """
 
     services: tuple[Service, ...]
     interfaces: tuple[str, ...]
     timeouts: Timeouts = NO_TIMEOUTS
     synchronisation: Synchronisation | None = None
+    number: int = 0
 
 
 class HoldAddresses(Message, frozen=True):
@@ -269,6 +271,13 @@ class PlaneStatus(Message, frozen=True):
     """Interface → the reason why the dataplane is not attached to it."""
 
 
+class Applied(Message, frozen=True):
+    """The `ConfigurePlane` with this number is in force, but for what had to be `left_out`."""
+
+    number: int
+    left_out: tuple[str, ...] = ()
+
+
 class Changed(Message, frozen=True):
     """What became of the `Change` with this number."""
 
@@ -302,6 +311,7 @@ FromChild = (
     | RouterNews
     | HoldRequest
     | AddressesHeld
+    | Applied
     | Changed
     | ServersStatus
     | TrackerReadings

@@ -90,6 +90,11 @@ class Machine:
     def _router(self) -> VirtualRouter:
         return self._situation.router
 
+    @property
+    def state(self) -> State:
+        """The state it is in."""
+        return self._state
+
     def handle(self, event: Event, now: int) -> list[Action]:
         """What to do about `event`, which happened at `now` (nanoseconds)."""
         if self._state is not State.STOP:
@@ -125,6 +130,7 @@ class Machine:
             self._state,
             candidate=candidate,
             follows=self._state is State.BACKUP and waiting.master is not None and not candidate,
+            leaving=self._handover.purpose is not None,
             fault=situation.own_fault,
             shared_fault=situation.shared_fault,
         )
@@ -157,7 +163,7 @@ class Machine:
                 if self._waiting.candidacy is not None:
                     self._become_master(self._waiting.candidacy, now)
             case Demoted(reason):
-                if self._state is State.MASTER and self._handover.purpose is None:
+                if self._state is State.MASTER:
                     self._bid_farewell()
                     self._waiting.know(None)
                     self._become_backup(reason, now)
