@@ -28,6 +28,7 @@ from trimaran.cli.xdp import xdp
 FAR_ENOUGH = {
     "01-empty": 19,
     "02-tcp-dr-basic": 7,
+    "05-ipv6": 25,
     "07-persistence": 18,
     "08-thresholds": 24,
     "11-schedulers": 14,
@@ -43,10 +44,9 @@ FAR_ENOUGH = {
 """How many steps XDP must get through, at least."""
 
 LEFT_OUT = {
-    "07-persistence": re.compile(r"\[2001:|--pe |:506\d"),
-    "22-conn-persist": re.compile(r"\[2001:"),
+    "07-persistence": re.compile(r"--pe |:506\d"),
 }
-"""IPv6 services, and what persistence engines look into, among others: all but these is played."""
+"""What persistence engines look into, among others: all but this is played."""
 
 KERNELS_OWN = "cat /proc/"
 SYSCTL = "sysctl -w net.ipv4.vs."
