@@ -3,7 +3,7 @@
 
 python := .venv/bin/python
 
-.PHONY: demo test test-long test-vm test-differential lint bench setup clean
+.PHONY: demo test test-long test-vm test-differential lint bench bench-dataplane setup clean
 
 demo: setup
 	.venv/bin/trimaran lab demo
@@ -42,6 +42,11 @@ lint: setup
 
 bench: setup
 	bench/run
+
+# The XDP dataplane beside others, as ratios in one run: docs/performance.md.
+bench-dataplane:
+	@tools/setup bench
+	$(python) bench/dataplane.py
 
 setup:
 	@tools/setup
