@@ -17,12 +17,14 @@ test-long: setup
 # On Debian's own kernel, which has IPVS, in an emulated machine: first the bench itself, then in
 # one boot all of $(vm_tests). Results and the kernel's log are in build/vm.
 vm_tests = tests/vm tests/xdp/test_schedulers.py
+vm_seconds = 1200
 test-vm:
 	@tools/setup vm
 	@mkdir -p build/vm
-	$(python) -m pytest -q -m vm
-	$(python) -m trimaran.lab.vm --timeout 1200 --share build/vm \
-		$(python) -m pytest -q -o timeout=600 --junitxml build/vm/junit.xml $(vm_tests)
+	$(python) -m pytest -v tests/net/test_lab_vm.py
+	$(python) -m trimaran.lab.vm --timeout $(vm_seconds) --share build/vm \
+		$(python) -m pytest -v -o timeout=600 --durations=12 \
+		--junitxml build/vm/junit.xml $(vm_tests)
 
 # Random histories on kernel IPVS and on XDP in the VM, seed after seed. A failure names its seed.
 seconds = 600

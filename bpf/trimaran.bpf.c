@@ -165,6 +165,14 @@ static __always_inline int is_dropped_in_defence(void)
 	return 1;
 }
 
+/* Of a connection that was given up; `slot`: 0 if there was none. */
+static __always_inline void free_slot(struct flow *slot, __u64 given_up)
+{
+	if (slot)
+		slot->control = 0;
+	forget(given_up);
+}
+
 /* One attempt at a packet; -1 when another CPU changed what it was based on. */
 static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p,
 				      struct neighbourhood *n, __u32 service, __u32 now,
@@ -172,7 +180,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 {
 	struct flow *slot;
 	struct service *s;
-	__u64 control = 0;
+	__u64 control = 0, given_up = 0;
 	int starts = p->protocol == IPPROTO_UDP || (p->flags & (TCP_SYN | TCP_RST)) == TCP_SYN ||
 		     (p->protocol == IPPROTO_TCP && live.behaviour.sloppy_tcp &&
 		      !(p->flags & TCP_RST));
@@ -183,7 +191,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 			return continue_flow(ctx, p, slot, control, now, cpu);
 		if (exchange(&slot->control, control, PHASE_BUSY << 62) != control)
 			return -1;
-		forget(control);
+		given_up = control;
 	}
 
 	/* Port 20 is FTP data, never scheduled (1.11). */
@@ -192,26 +200,23 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 		starts = 1;
 	if (!s || !starts || (__u16)p->transport == bpf_htons(20)) {
 		if (slot)
-			slot->control = 0;
+			free_slot(slot, given_up);
 		else if (s && p->protocol != IPPROTO_UDP && !(p->flags & TCP_RST) &&
 			 overflows(n, now))
 			return forward_hashed(ctx, p, service, n->hash, cpu);
 		return XDP_PASS;
 	}
 	if (p->verify_checksum && checksum_is_missing(ctx, p)) {
-		if (slot)
-			slot->control = 0;
+		free_slot(slot, given_up);
 		count_event(EVENT_CHECKSUM_OFFLOADED);
 		return XDP_DROP;
 	}
 	if (is_dropped_in_defence()) {
-		if (slot)
-			slot->control = 0;
+		free_slot(slot, given_up);
 		return XDP_DROP;
 	}
 	if (s->flags & SERVICE_ONE_PACKET && p->protocol == IPPROTO_UDP) {
-		if (slot)
-			slot->control = 0;
+		free_slot(slot, given_up);
 		return forward_once(ctx, s, p, service, now, cpu);
 	}
 	if (!slot) {
@@ -231,12 +236,14 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 			count_event(EVENT_EVICTED);
 	}
 
+	/* The scheduler still counts a connection that was given up, as IPVS's does. */
 	int chosen = assign(s, p, service, now);
 
 	if (chosen < 0) {
-		slot->control = 0;
+		free_slot(slot, given_up);
 		return refuse(ctx, chosen);
 	}
+	forget(given_up);
 	return start_flow(ctx, p, n, slot, chosen, now, cpu);
 }
 

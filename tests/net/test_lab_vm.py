@@ -5,13 +5,12 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from trimaran.lab.vm import machine
+from trimaran.lab.vm import kernel, machine
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
 
@@ -44,16 +43,24 @@ def test_a_command_comes_back_whole(tmp_path: Path) -> None:
 
 
 def test_a_hang_is_cut() -> None:
-    begin = time.monotonic()
-    with pytest.raises(machine.VmCut, match=r"^cut after 25 s; .*console:\n(.*\n)*.*I hang here"):
-        machine.run(
-            ["sh", "-c", "echo before; echo I hang here >/dev/console; sleep 1000"],
-            timeout=25,
-            stdout=(said := io.BytesIO()),
-            stderr=io.BytesIO(),
-        )
+    """And the end of the console is told: here what the command wrote there before it hung."""
+    patience = 10.0
+    while True:
+        said, begin = io.BytesIO(), time.monotonic()
+        with pytest.raises(machine.VmCut) as cut:
+            machine.run(
+                ["sh", "-c", "echo before; echo I hang here >/dev/console; sleep 1000"],
+                timeout=patience,
+                stdout=said,
+                stderr=io.BytesIO(),
+            )
+        assert time.monotonic() - begin >= patience
+        assert str(cut.value).startswith(f"cut after {patience:g} s; the end of its console:\n")
+        if said.getvalue():
+            break
+        patience *= 2  # it had not booted yet: a busy machine
     assert said.getvalue() == b"before\n"
-    assert time.monotonic() - begin >= 25
+    assert "I hang here" in str(cut.value)
 
 
 def test_a_kernel_that_dies_is_reported_at_once() -> None:
@@ -66,13 +73,19 @@ def test_a_kernel_that_dies_is_reported_at_once() -> None:
 
 def test_one_vm_at_a_time() -> None:
     """The second waits, and says so, until the first has ended."""
-    first = threading.Thread(target=bench, args=("--timeout", "120", "sleep", "2"))
-    first.start()
-    time.sleep(1)
-    done = bench("--timeout", "120", "true")
-    first.join()
-    assert done.returncode == 0
-    assert "vm: waiting for /var/cache/trimaran/vm.lock" in done.stderr
+    with kernel.locked("vm.lock"):
+        second = subprocess.Popen(
+            [sys.executable, "-m", "trimaran.lab.vm", "--timeout", "120", "echo", "done"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert second.stderr is not None
+        assert second.stderr.readline() == "vm: waiting for /var/cache/trimaran/vm.lock\n"
+        assert second.poll() is None
+    out, err = second.communicate()
+    assert (second.returncode, out) == (0, "done\n")
+    assert err.startswith("vm: booting ")
 
 
 def test_the_command_line() -> None:

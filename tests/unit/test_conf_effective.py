@@ -67,6 +67,7 @@ global_defs {
   vrrp_version 3
   vrrp_garp_master_delay 5  # default
   vrrp_garp_master_repeat 5  # default
+  smtp_connect_timeout 30  # default
 }
 vrrp_instance "a b" {
   state MASTER

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trimaran.daemon.scripts import Scripts, writable_by_others
-from trimaran.health.notices import Notice
+from trimaran.model.notification import Notice
 from trimaran.model.script import Script, ScriptPolicy
 
 ROOT = ScriptPolicy("root") if os.geteuid() == 0 else ScriptPolicy()
@@ -37,7 +37,7 @@ def run(
 def test_the_last_state_wins_and_no_two_run_at_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     one = [
-        Notice("a", shell(f"echo start {n} >>{log}; sleep 0.2; echo end {n} >>{log}"))
+        Notice("a", (shell(f"echo start {n} >>{log}; sleep 0.2; echo end {n} >>{log}"),))
         for n in range(9)
     ]
     run(*one)
@@ -49,7 +49,7 @@ def test_the_last_state_wins_and_no_two_run_at_once(tmp_path: Path) -> None:
 
 def test_subjects_do_not_wait_for_each_other() -> None:
     start = time.monotonic()
-    run(*(Notice(f"s{n}", shell("sleep 0.5")) for n in range(4)))
+    run(*(Notice(f"s{n}", (shell("sleep 0.5"),)) for n in range(4)))
     assert time.monotonic() - start < 1.9
 
 
@@ -58,7 +58,7 @@ def test_what_hangs_is_ended_with_all_that_it_started(
     tmp_path: Path, limits: dict[str, float]
 ) -> None:
     start = time.monotonic()
-    run(Notice("a", shell(f"sleep 60 & echo $! >{tmp_path}/pid; wait")), **limits)
+    run(Notice("a", (shell(f"sleep 60 & echo $! >{tmp_path}/pid; wait"),)), **limits)
     assert time.monotonic() - start < 10
     pid = int((tmp_path / "pid").read_text())
     time.sleep(0.1)
@@ -68,10 +68,10 @@ def test_what_hangs_is_ended_with_all_that_it_started(
 
 def test_what_cannot_run_is_said(caplog: pytest.LogCaptureFixture) -> None:
     run(
-        Notice("a", Script(("/nowhere/notify.sh",))),
-        Notice("b", shell("exit 3")),
-        Notice("c", Script(("sh",), user="no-such-user")),
-        Notice("d", Script(("sh",), user="root", group="no-such-group")),
+        Notice("a", (Script(("/nowhere/notify.sh",)),)),
+        Notice("b", (shell("exit 3"),)),
+        Notice("c", (Script(("sh",), user="no-such-user"),)),
+        Notice("d", (Script(("sh",), user="root", group="no-such-group"),)),
         policy=ScriptPolicy(),
     )
     said = "\n".join(caplog.messages)
@@ -93,7 +93,7 @@ def test_whom_a_script_runs_as(tmp_path: Path) -> None:
         "group": shell(f"id -gn >{tmp_path}/out/group", user="nobody", group="daemon"),
         "policy": shell(f"id -un >{tmp_path}/out/policy; env >{tmp_path}/out/env"),
     }.items():
-        run(Notice(name, script), policy=ScriptPolicy("daemon"))
+        run(Notice(name, (script,)), policy=ScriptPolicy("daemon"))
     out = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
     assert out["given"] == "nobody\n"
     assert out["group"] == "daemon\n"
@@ -113,8 +113,8 @@ def test_security(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert writable_by_others(script) is None
     tmp_path.chmod(0o777)
     assert writable_by_others(script) == tmp_path
-    run(Notice("a", Script((str(script),))), policy=ScriptPolicy("root", secure=True))
+    run(Notice("a", (Script((str(script),)),)), policy=ScriptPolicy("root", secure=True))
     assert not (tmp_path / "ran").exists()
     assert f"{tmp_path} can be written by others than root, and it would run as root" in caplog.text
-    run(Notice("a", Script((str(script),))), policy=ScriptPolicy("root"))
+    run(Notice("a", (Script((str(script),)),)), policy=ScriptPolicy("root"))
     assert (tmp_path / "ran").exists()

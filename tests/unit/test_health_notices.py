@@ -1,4 +1,4 @@
-"""Which scripts are run when servers and services come up or go down."""
+"""What is told when servers and services come up or go down."""
 
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from trimaran.health import notices
+from trimaran.model.notification import Letter
 from trimaran.model.script import Script
 from trimaran.model.service import (
     Forwarding,
@@ -32,7 +33,7 @@ A, B = service(1), service(2)
 
 def scripts(found: object) -> list[str]:
     assert not isinstance(found, str)
-    return [notice.script.command[0] for notice in found]  # type: ignore[attr-defined]
+    return [script.command[0] for notice in found for script in notice.scripts]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,26 @@ def test_a_group_speaks_once() -> None:
     assert notice.subject == "real server 10.0.1.1:80 of TCP group g"
     (notice,) = notices.of_quorums(group, {}, {one.key: True for one in group})
     assert notice.subject == "quorum of TCP group g"
+
+
+def test_lines_and_mail() -> None:
+    quiet = replace(A.real_servers[1], mail=False)
+    told = replace(A, real_servers=(A.real_servers[0], quiet), mail=True)
+    down = {(A.key, server): False for server in (ONE, TWO)}
+    found = list(notices.of_servers([told], {}, down, first_results=False))
+    assert [notice.line for notice in found] == [
+        "RS [10.0.1.1]:tcp:80 [10.0.0.1]:tcp:80 DOWN",
+        "RS [10.0.1.2]:tcp:80 [10.0.0.1]:tcp:80 DOWN",
+    ]
+    title = "Realserver [10.0.1.1]:tcp:80 of virtual server [10.0.0.1]:tcp:80 - DOWN"
+    letters = [notice.letter for notice in found]
+    assert letters == [Letter(title, "=> CHECK failed on service <="), None]
+    (notice,) = notices.of_quorums([told], {A.key: True}, {A.key: False})
+    assert notice.line == "VS [10.0.0.1]:tcp:80 DOWN"
+    title = "Virtualserver [10.0.0.1]:tcp:80 - DOWN"
+    assert notice.letter == Letter(title, "=> Quorum lost <=")
+    (first,) = notices.of_quorums([told], {}, {A.key: True})
+    assert first.letter is None
 
 
 def test_the_end() -> None:

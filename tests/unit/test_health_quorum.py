@@ -54,7 +54,8 @@ def test_it_changes_only_beyond_the_hysteresis(
     whole = service(Quorum(weight, hysteresis), [1] * 9)
     quorums, before = Quorums(), True
     for fit in course:
-        now = quorums.settle([whole], {(KEY, server): True for server in fit})[KEY]
+        known = {(KEY, server): server in fit for server in SERVERS}
+        now = quorums.settle([whole], known)[KEY]
         if now and not before:
             assert len(fit) >= weight + hysteresis
         if before and not now:
@@ -66,7 +67,18 @@ def test_what_is_removed_is_forgotten() -> None:
     quorums = Quorums()
     whole = service(Quorum(3, 1), [1] * 9)
     fit = {(KEY, server): True for server in SERVERS[:3]}
-    assert quorums.settle([whole], {}) == {KEY: False}
+    unfit = {(KEY, server): False for server in SERVERS}
+    assert quorums.settle([whole], unfit) == {KEY: False}
     assert quorums.settle([whole], fit) == {KEY: False}
     assert quorums.settle([], {}) == {}
     assert quorums.settle([whole], fit) == {KEY: True}
+
+
+def test_a_new_service_has_lost_nothing_before_all_its_servers_are_known() -> None:
+    quorums = Quorums()
+    whole = service(Quorum(1), [1] * 9)
+    unfit = {(KEY, server): False for server in SERVERS}
+    assert quorums.settle([whole], {}) == {}
+    assert quorums.settle([whole], dict(list(unfit.items())[:-1])) == {}
+    assert quorums.settle([whole], unfit) == {KEY: False}
+    assert quorums.settle([whole], {}) == {KEY: False}

@@ -275,10 +275,12 @@ def test_master_answers_a_lesser_one_at_once_and_announces_again() -> None:
 4        heard 50 from 192.168.1.99  # equal priority, lower address
          -> advertise 50 as 192.168.1.102
          -> announce 192.168.1.10 x5
+         -> lower priority received
 4.1      heard 50 from 192.168.1.99  # a flood is answered twice an interval at most
 4.5      heard 50 from 192.168.1.99
          -> advertise 50 as 192.168.1.102
          -> announce 192.168.1.10 x5
+         -> lower priority received
 4.8046875 timer                      # the schedule stays
          -> advertise 50 as 192.168.1.102
 5.5      timer                       # by now the other has yielded: an interval after the answer
@@ -318,6 +320,7 @@ def test_of_two_owners_the_lower_address_yields() -> None:
          -> advertise 255 as 192.168.1.101
          -> announce 192.168.1.10 x5
          -> warn: 192.168.1.99 has priority 255 as we have: two owners
+         -> lower priority received
 2        heard 255 from 192.168.1.102
          -> remove 192.168.1.10
          -> MASTER to BACKUP: received priority 255 from 192.168.1.102, ours is 255

@@ -146,6 +146,8 @@ def _describe(action: actions.Action, router: VirtualRouter) -> str:
             return f"{old} to {new}: {reason}"
         case actions.PriorityChanged(old_priority, new_priority, reason):
             return f"priority {old_priority} to {new_priority}: {reason}"
+        case actions.LowerPriorityReceived():
+            return "lower priority received"
         case actions.Warn(text):
             return f"warn: {text}"
 

@@ -1,11 +1,13 @@
 """Golden sessions of the real ipvsadm, played by ours on kernel IPVS with real packets."""
 
 import io
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from golden_bench import Bench
 from golden_ipvsadm import Session, Step, look_back, look_up, masked, session, sessions
 
 from trimaran.cli.ipvsadm import listing
+from trimaran.cli.ipvsadm.help import usage
 from trimaran.cli.ipvsadm.main import main
 
 ALIAS = Path(sys.executable).with_name("trimaran-ipvsadm")
@@ -100,3 +103,42 @@ def compare(arguments: str) -> None:
         Path("/tmp"),
     ).run(Step("", f"ipvsadm {arguments}", "", "", 0))
     assert (ours.stdout, ours.stderr, ours.status) == (real.stdout, real.stderr, real.returncode)
+
+
+def test_help_names_every_option_of_the_real_one() -> None:
+    """The text is our own; the golden sessions lack ipvsadm's."""
+    real = subprocess.run(["ipvsadm", "-h"], capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", real))
+    assert {"-A", "--mcast-ttl", "--tun-remcsum"} <= options, real
+    assert options <= set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", usage("ipvsadm")))
+
+
+@pytest.mark.parametrize(
+    ("bad", "applied"),
+    [
+        ("-A -t 192.168.1.10:99999 -s rr", 699),  # a mistake: what is before it stays done
+        ("-A -t 192.168.1.10:1001 -s rr", 999),  # refused, as it exists: the next ones are done
+        ("-A -t 192.168.1.10:1700 -s nonesuch", 999),
+    ],
+)
+def test_a_bad_line_among_a_thousand(bench: Bench, bad: str, applied: int) -> None:
+    """It stops where the real one stops, and says which line it was."""
+    lines = [f"-A -t 192.168.1.10:{port} -s rr" for port in range(1001, 2001)]
+    lines[699] = bad
+    rules = "".join(f"{line}\n" for line in lines)
+    real = subprocess.run(["ipvsadm", "-R"], input=rules, capture_output=True, text=True)
+    left = kernels_services()
+    assert len(left) == applied
+    subprocess.run(["ipvsadm", "-C"], check=True)
+    err = io.StringIO()
+    with redirect_stderr(err):
+        status = main(["--dataplane", "ipvs", "-R"], lines=io.StringIO(rules))
+    assert status == real.returncode
+    assert err.getvalue() == f"{real.stderr}line 700: {bad}\n"
+    assert kernels_services() == left
+
+
+def kernels_services() -> set[str]:
+    return set(
+        subprocess.run(["ipvsadm", "-Sn"], capture_output=True, text=True).stdout.split("\n")[:-1]
+    )

@@ -119,6 +119,27 @@ def test_zeroing_a_service_leaves_the_total_and_zeroing_all_does_not(director: D
     assert caught.value.errno == errno.ESRCH
 
 
+@pytest.mark.parametrize("zeroed", [HTTP, None])
+def test_a_removed_server_keeps_its_counts_while_its_service_is_zeroed(
+    director: Director, zeroed: ServiceKey | None
+) -> None:
+    """Kernel IPVS and XDP, compared, differed once (seed 9)."""
+    director.serve(101)
+    for flags in (SYN, ACK):
+        director.send(tcp(flags))
+    counted = director.service().counters
+    director.serve(102)
+    director.plane.zero(zeroed)
+    assert director.service().counters == Counters()
+    director.serve(101, 102)
+    view = director.service()
+    assert {each.counters for each in view.destinations} == {counted, Counters()}
+    assert view.counters == Counters()
+    director.send(tcp(ACK))
+    assert director.service().counters.packets_in == 1
+    assert director.plane.totals()[0].packets_in == (1 if zeroed is None else 3)
+
+
 def test_timeouts_that_are_zero_stay(director: Director) -> None:
     director.plane.set_timeouts(Timeouts(100, 7, 9))
     director.plane.set_timeouts(Timeouts(0, 0, 33))

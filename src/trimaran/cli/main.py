@@ -11,6 +11,7 @@ _COMMANDS = {
     "ipvsadm": ("trimaran.cli.ipvsadm.command", "ipvsadm"),
     "lab": ("trimaran.cli.lab", "lab"),
     "plan": ("trimaran.cli.plan", "plan"),
+    "reload": ("trimaran.cli.reload", "reload"),
     "run": ("trimaran.cli.run", "run"),
     "status": ("trimaran.cli.status", "status"),
     "explain": ("trimaran.cli.explain", "explain"),

@@ -18,6 +18,7 @@ from trimaran.conf.table.bfd import BFD_CHECK, BFD_INSTANCE
 from trimaran.conf.table.file_checks import FILE_CHECK
 from trimaran.conf.table.http_checks import HTTP_GET, SSL, SSL_GET
 from trimaran.conf.table.misc_checks import MISC_CHECK
+from trimaran.conf.table.notify import SMTP_ALERT_CHECKER, SMTP_ALERT_DEFAULT
 from trimaran.conf.table.tracking import TRACK_FILE
 from trimaran.conf.targets import Endpoint
 from trimaran.model.check import Check, TcpCheck
@@ -27,10 +28,12 @@ from trimaran.model.service import ServerKey
 def hand_down(
     file: Setting[bool], global_defs: Setting[Any], services: Iterable[Setting[Any]]
 ) -> None:
-    """Put what the file says for all checks into its services: checks look for it there."""
+    """Put what the file says for all services into each: who reads them looks for it there."""
     everywhere: tuple[tuple[Keyword[Any], Sequence[Setting[Any]]], ...] = (
         (words.LOG_ALL_FAILURES, global_defs.all(words.CHECKER_LOG_ALL_FAILURES)),
         (SSL, file.all(SSL)),
+        (SMTP_ALERT_CHECKER, global_defs.all(SMTP_ALERT_DEFAULT)),
+        (SMTP_ALERT_CHECKER, global_defs.all(SMTP_ALERT_CHECKER)),
         (TRACK_FILE, file.all(TRACK_FILE)),
         (BFD_INSTANCE, file.all(BFD_INSTANCE)),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from trimaran.conf.notifications import notify
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Setting
 from trimaran.conf.table import groups as table
@@ -19,6 +20,7 @@ def sync_groups(
     blocks: Sequence[Setting[str]],
     routers: tuple[VirtualRouter, ...],
     trackers: Known,
+    global_defs: Setting[bool],
     report: Report,
 ) -> tuple[tuple[SyncGroup, ...], tuple[VirtualRouter, ...]]:
     """The sync groups of a file, and all its virtual routers with what their groups say."""
@@ -31,7 +33,7 @@ def sync_groups(
             continue
         report.once(names, block.value, block.at, f"vrrp_sync_group {block.value}")
         members = tuple(_members(block, by_name, taken, report))
-        groups.append(SyncGroup(block.value, members))
+        groups.append(SyncGroup(block.value, members, notify(block, global_defs)))
         shared = _shared_tracks(block, [by_name[name] for name in members], trackers, report)
         weighted = block[table.SYNC_GROUP_TRACKING_WEIGHT]
         for name in members:

@@ -11,6 +11,7 @@ from trimaran.conf.diagnostics import Diagnostic, Severity, Span
 from trimaran.conf.groups import sync_groups
 from trimaran.conf.lines import BINARY, Lines, decoded
 from trimaran.conf.lints import report_vain_weights
+from trimaran.conf.notifications import channels
 from trimaran.conf.reading import read
 from trimaran.conf.report import Abandoned, Report
 from trimaran.conf.routers import report_absent_interfaces, virtual_routers
@@ -112,11 +113,12 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
         global_defs.absorb(block)
     trackers = known(file, report)
     routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, trackers, report)
-    groups, routers = sync_groups(file.all(VRRP_SYNC_GROUP), routers, trackers, report)
+    groups, routers = sync_groups(file.all(VRRP_SYNC_GROUP), routers, trackers, global_defs, report)
     hand_down(file, global_defs, file.all(VIRTUAL_SERVER))
     services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
     sessions = bfd_sessions(file.all(BFD_INSTANCE), report)
     synchronisation = _synchronisation(global_defs, routers, report)
+    told = channels(global_defs, report)
     report_vain_weights(file.all(VRRP_INSTANCE), file.all(VRRP_SYNC_GROUP), trackers, report)
     if report.errors:
         return None
@@ -138,6 +140,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
         sessions,
         trackers.used(track for router in routers for track in router.tracked),
         groups,
+        told,
     )
 
 

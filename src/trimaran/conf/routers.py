@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Sequence
 from ipaddress import IPv4Interface
 
+from trimaran.conf.notifications import notify
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Setting
 from trimaran.conf.table import vrrp as table
@@ -86,6 +87,7 @@ def _virtual_router(
         addresses=addresses,
         tracked=tracked,
         track_primary=not instance[table.DONT_TRACK_PRIMARY],
+        notify=notify(instance, global_defs),
         gratuitous_arp=_gratuitous_arp(instance, global_defs),
     )
 

@@ -27,8 +27,8 @@ class Command:
             raise Rejected(word, f"{arguments.keyword.text} needs a command", "write its path")
         if "\0" in word.text:
             raise Rejected(word, "a command has no NUL characters", "remove '\\0'")
-        user = _account(arguments)
-        return Script(command, user, _account(arguments))
+        user = account(arguments)
+        return Script(command, user, account(arguments))
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,13 @@ class Account:
 
     def read(self, arguments: Arguments) -> tuple[str, str | None]:
         arguments.peek() or arguments.take(self.usage)
-        user = _account(arguments)
+        user = account(arguments)
         assert user is not None
-        return user, _account(arguments)
+        return user, account(arguments)
 
 
-def _account(arguments: Arguments) -> str | None:
+def account(arguments: Arguments) -> str | None:
+    """The name or number of a user or group, if one follows."""
     if arguments.peek() is None:
         return None
     word = arguments.take("NAME")

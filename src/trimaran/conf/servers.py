@@ -7,6 +7,7 @@ from trimaran.conf.checks import checks, starts_down
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Keyword, Setting, nearest
 from trimaran.conf.table import services as table
+from trimaran.conf.table.notify import SMTP_ALERT_CHECKER
 from trimaran.conf.targets import Endpoint, Method
 from trimaran.conf.tokens import Word
 from trimaran.model.check import Check, NetworkCheck, PingCheck
@@ -53,7 +54,16 @@ def real_server(
         alpha=nearest(table.ALPHA, block, service) or starts_down(block),
         notify_up=block.get(table.NOTIFY_UP),
         notify_down=block.get(table.NOTIFY_DOWN),
+        mail=mail(service, block.get(table.SERVER_SMTP_ALERT), default=True),
     )
+
+
+def mail(service: Setting[Any], said: bool | None, *, default: bool) -> bool:
+    """Whether mail is sent of something in a service that says so, or does not say."""
+    if said is not None:
+        return said
+    everywhere = service.get(SMTP_ALERT_CHECKER)
+    return default if everywhere is None else everywhere
 
 
 def _lacks_port(check: Check) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Setting
-from trimaran.conf.servers import Place, real_server, sorry_server
+from trimaran.conf.servers import Place, mail, real_server, sorry_server
 from trimaran.conf.table import services as table
 from trimaran.conf.targets import Endpoint, Group, Mark, Target
 from trimaran.conf.tokens import Word
@@ -79,6 +79,7 @@ class _Reader:
                 quorum_up=block.get(table.QUORUM_UP),
                 quorum_down=block.get(table.QUORUM_DOWN),
                 omega=block[table.OMEGA],
+                mail=mail(block, block.get(table.SMTP_ALERT), default=False),
             )
 
     def _warn_of_defaults(self) -> None:

@@ -21,8 +21,9 @@ SCRIPT_LIKE = frozenset(
 )
 """Keywords behind which keepalived reads the line as a shell does, more or less."""
 
-_SPECIAL = re.compile(r"[{}\"#!\\]")
-_BLANK_SEPARATED = re.compile(r"\S+", re.ASCII)
+_SPECIAL = re.compile(r"[\"#!\\]")
+_PLAIN = re.compile(r"[{}]|[^\s{}]+", re.ASCII)
+"""The words of a line without anything special: of nearly all lines of large files."""
 _LITERAL = re.compile(
     r"""
       (?P<word> (?: [^\s{}"#!\\]+ | \\[#!] | \\ )+ )  # \# and \! are no comments
@@ -168,7 +169,7 @@ def literal_words(source: Source, number: int, line: str) -> list[Word]:
     if not _SPECIAL.search(line):
         words = [
             Word(match[0], source, number, match.start() + 1, len(match[0]))
-            for match in _BLANK_SEPARATED.finditer(line)
+            for match in _PLAIN.finditer(line)
         ]
     else:
         words = _special_words(source, number, line)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Generic, TypeVar
 
@@ -18,6 +19,8 @@ _BROADCAST = IPv4Address(UINT32)
 _BOOLEANS = dict.fromkeys(("on", "true", "yes"), True) | dict.fromkeys(
     ("off", "false", "no"), False
 )
+_WHOLE = re.compile(r"-?[0-9]+")
+_DECIMAL = re.compile(r"([0-9]*)(?:\.([0-9]*))?")
 _LONGEST_INTERFACE_NAME = 15
 """IFNAMSIZ - 1; address labels have the same limit."""
 
@@ -52,7 +55,7 @@ class Integer:
     minimum: int
     maximum: int
 
-    @property
+    @cached_property
     def usage(self) -> str:
         return f"NUMBER ({self.minimum}-{self.maximum})"
 
@@ -64,14 +67,12 @@ class Integer:
 def integer(name: str, word: Word, minimum: int, maximum: int) -> int:
     """The number that a word is, within bounds; `name` says what of."""
     text = word.text
-    advice = f"write a number from {minimum} to {maximum}"
-    if not re.fullmatch(r"-?[0-9]+", text):
-        raise Rejected(word, f"{name} '{text}' is not a whole number", advice)
+    whole = _WHOLE.fullmatch(text)
     # Python refuses to convert thousands of digits; no bound has more than ten.
-    value = int(text) if len(text) < 20 else None
-    if value is None or not minimum <= value <= maximum:
-        raise Rejected(word, f"{name} {text} is out of range", advice)
-    return value
+    if whole and len(text) < 20 and minimum <= (value := int(text)) <= maximum:
+        return value
+    what = f"{name} {text} is out of range" if whole else f"{name} '{text}' is not a whole number"
+    raise Rejected(word, what, f"write a number from {minimum} to {maximum}")
 
 
 @dataclass(frozen=True)
@@ -82,26 +83,29 @@ class Seconds:
     maximum: int
     decimals: int = 6
 
-    @property
+    @cached_property
     def usage(self) -> str:
         return f"SECONDS ({seconds(self.minimum)}-{seconds(self.maximum)})"
 
     def read(self, arguments: Arguments) -> int:
         word = arguments.take(self.usage)
         name, text = arguments.keyword.text, word.text
-        form = re.fullmatch(r"([0-9]*)(?:\.([0-9]*))?", text)
+        form = _DECIMAL.fullmatch(text)
         whole, fraction = (form[1], form[2] or "") if form else ("", "")
-        kind = "seconds" if self.decimals else "whole seconds"
-        advice = f"write {kind} from {seconds(self.minimum)} to {seconds(self.maximum)}"
         if not whole and not fraction:
-            raise Rejected(word, f"{name} '{text}' is not a number of seconds", advice)
+            raise self._rejected(word, f"{name} '{text}' is not a number of seconds")
         if len(fraction) > self.decimals:
             allowed = f"at most {self.decimals} decimals" if self.decimals else "no decimals"
-            raise Rejected(word, f"{name} {text} has too many decimals: {allowed}", advice)
+            raise self._rejected(word, f"{name} {text} has too many decimals: {allowed}")
         value = int(whole or "0") * SECOND + int(fraction.ljust(9, "0")) if len(whole) < 20 else -1
         if not self.minimum <= value <= self.maximum:
-            raise Rejected(word, f"{name} {text} is out of range", advice)
+            raise self._rejected(word, f"{name} {text} is out of range")
         return value
+
+    def _rejected(self, word: Word, what: str) -> Rejected:
+        kind = "seconds" if self.decimals else "whole seconds"
+        bounds = f"from {seconds(self.minimum)} to {seconds(self.maximum)}"
+        return Rejected(word, what, f"write {kind} {bounds}")
 
 
 def seconds(nanoseconds: int) -> str:
@@ -118,7 +122,7 @@ class Choice(Generic[T]):
     later: tuple[str, ...] = ()
     any_case: bool = False
 
-    @property
+    @cached_property
     def usage(self) -> str:
         return "|".join(self.values)
 

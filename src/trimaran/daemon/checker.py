@@ -21,12 +21,13 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
 from trimaran.daemon.attempts import attempt, most_nanoseconds
 from trimaran.daemon.attempts.failure import Failed
 from trimaran.daemon.attempts.sockets import open_socket
+from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
     ConfigureChecker,
     ConfigureTrackers,
@@ -314,18 +315,16 @@ class Checker:
 
     # What is said
 
-    def _log(self, changed: Iterable[Standing]) -> None:
-        for standing in changed:
-            if standing.verdict.up is None:
-                continue
-            log.log(
-                logging.INFO if standing.verdict.up else logging.WARNING,
-                "real server %s of %s is %s: %s",
-                standing.server,
-                standing.service,
-                "up" if standing.verdict.up else "down",
-                standing.verdict.reason,
-            )
+    def _log(self, changed: Sequence[Standing]) -> None:
+        for up, level in ((True, logging.INFO), (False, logging.WARNING)):
+            lines = [
+                f"real server {standing.server} of {standing.service} is "
+                f"{'up' if up else 'down'}: {standing.verdict.reason}"
+                for standing in changed
+                if standing.verdict.up is up
+            ]
+            for line in few(lines):
+                log.log(level, "%s", line)
 
     def _report_soon(self) -> None:
         if self._next_report is None:

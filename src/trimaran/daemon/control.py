@@ -67,15 +67,20 @@ def listens(path: Path) -> bool:
         return True
 
 
-def ask(path: Path, request: dict[str, Any]) -> bytes:
-    """Send one request and return the answer. Raises `ControlError`."""
+def ask(path: Path, request: dict[str, Any], patience: float = _PATIENCE_SECONDS) -> bytes:
+    """Send one request and return the answer, which takes `patience` seconds at most.
+
+    Raises `ControlError`.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
-        channel.settimeout(_PATIENCE_SECONDS)
+        channel.settimeout(patience)
         try:
             channel.connect(str(path))
             channel.sendall(json.dumps(request).encode() + b"\n")
             with channel.makefile("rb") as answers:
-                return answers.readline()
+                if answer := answers.readline():
+                    return answer
+            raise ControlError(f"{path}: the daemon ended before it answered")
         except (FileNotFoundError, ConnectionRefusedError):
             raise ControlError(
                 f"no trimaran daemon runs here (nothing listens on {path}); "

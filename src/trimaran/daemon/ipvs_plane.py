@@ -17,8 +17,10 @@ from pyroute2 import AsyncIPRoute
 from trimaran.daemon import leftovers, planes
 from trimaran.daemon.child import CannotRun, Send
 from trimaran.daemon.choice import Kind
+from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
     AddressesHeld,
+    Applied,
     ConfigurePlane,
     HoldAddresses,
     PlaneStatus,
@@ -52,6 +54,7 @@ class IpvsPlane:
         self._note = ServiceNote(Path(note))
         self._foreign_changes = ForeignChanges(foreign_changes)
         self._services: tuple[Service, ...] = ()
+        self._number = 0
         self._wanted_timeouts = NO_TIMEOUTS
         self._announced: tuple[VirtualAddress, ...] = ()
         self._synchronisation: Synchronisation | None = None
@@ -81,8 +84,8 @@ class IpvsPlane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, _, timeouts, synchronisation):
-                self._services = services
+            case ConfigurePlane(services, _, timeouts, synchronisation, number):
+                self._services, self._number = services, number
                 self._synchronisation = synchronisation
                 self._send(Synchronised())  # kernels cannot be asked for what they know
                 self._wanted_timeouts = timeouts
@@ -111,9 +114,12 @@ class IpvsPlane:
             retry = reviews % _APPLY_AGAIN_EVERY_REVIEWS == 0 and self._dataplane.left_out()
             if self._changed.is_set() or retry:
                 self._changed.clear()
+                number = self._number
                 await self._do(partial(self._timeouts.want, self._wanted_timeouts))
-                await self._do(partial(self._dataplane.apply, self._services))
+                trouble = await self._do(partial(self._dataplane.apply, self._services))
                 await self._do(self._synchronise)
+                left_out = [trouble] if trouble else self._dataplane.left_out()
+                self._send(Applied(number, few(left_out)))
             else:
                 await self._do(partial(self._dataplane.review, _REVIEW_SERVICES))
             try:
@@ -138,8 +144,8 @@ class IpvsPlane:
         self._sync_daemon = wanted
         return (f"synchronisation on {wanted.interface}: {wanted.role}",)
 
-    async def _do(self, work: Callable[[], Sequence[str]]) -> None:
-        """Have the thread do it, after what it is doing, and say what came of it."""
+    async def _do(self, work: Callable[[], Sequence[str]]) -> str:
+        """Have the thread do it, after what it is doing, and say what came of it; why not."""
         trouble = ""
         try:
             planes.say(await asyncio.get_running_loop().run_in_executor(self._thread, work))
@@ -149,6 +155,7 @@ class IpvsPlane:
         if trouble and trouble != self._trouble:
             log.error("%s", trouble)
         self._trouble = trouble
+        return trouble
 
 
 def as_daemon(settings: Synchronisation, role: SyncRole) -> SyncDaemon:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import msgspec
 
 from trimaran.daemon.desired import desired_services
+from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
     ServerStatus,
     SessionsStatus,
@@ -20,10 +21,10 @@ from trimaran.daemon.messages import (
 )
 from trimaran.dataplane.base import Service
 from trimaran.health import notices
-from trimaran.health.notices import Notice
 from trimaran.health.quorum import Quorums
 from trimaran.health.weights import weighted
 from trimaran.model.config import Config
+from trimaran.model.notification import Notice
 from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.model.tracking import Tracker, TrackerKind
 
@@ -113,9 +114,13 @@ class Knowledge:
         """What the dataplane shall hold now, and what scripts are to be told of quorums."""
         services = weighted(config.virtual_services, self._weights)
         before, self.quorate = self.quorate, self._quorums.settle(services, self._fitness)
-        for key, up in self.quorate.items():
-            if up != before.get(key, True):
-                log.warning("%s %s", key, "has its quorum again" if up else "has lost its quorum")
+        lines = [
+            f"{key} {'has its quorum again' if up else 'has lost its quorum'}"
+            for key, up in self.quorate.items()
+            if up != before.get(key, True)
+        ]
+        for line in few(lines):
+            log.warning("%s", line)
         told = list(notices.of_quorums(services, before, self.quorate))
         config = replace(config, virtual_services=services)
         return desired_services(config, self._fitness, self.quorate), told

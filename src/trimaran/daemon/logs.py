@@ -12,7 +12,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -20,6 +20,13 @@ Format = Literal["text", "json"]
 
 _LONGEST_QUEUE = 10_000
 _LAST_WORDS_SECONDS = 0.2
+_MOST_LINES = 100
+
+
+def few(lines: Sequence[str]) -> tuple[str, ...]:
+    """The first of many lines that come at once, and how many more there are."""
+    more = len(lines) - _MOST_LINES
+    return (*lines[:_MOST_LINES], f"... and {more} more") if more > 0 else tuple(lines)
 
 
 class _Text(logging.Formatter):

@@ -19,6 +19,7 @@ from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS, Timeouts
 from trimaran.model.tracking import Definition, Tracker
+from trimaran.vrrp.notices import Happened
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):
@@ -65,13 +66,15 @@ class ConfigureBfd(Message, frozen=True):
 class ConfigurePlane(Message, frozen=True):
     """The whole desired state of the dataplane, and the interfaces that clients come in by.
 
-    `timeouts`: 0 for those that are to be as they were.
+    `timeouts`: 0 for those that are to be as they were. `Applied` answers, with this number or
+    that of a later one.
     """
 
     services: tuple[Service, ...]
     interfaces: tuple[str, ...]
     timeouts: Timeouts = NO_TIMEOUTS
     synchronisation: Synchronisation | None = None
+    number: int = 0
 
 
 class HoldAddresses(Message, frozen=True):
@@ -152,6 +155,12 @@ class RouterStatus(Message, frozen=True):
     discarded: dict[str, int]
     worst_lateness: int
     """Nanoseconds by which the latest advert ever was late."""
+
+
+class RouterNews(Message, frozen=True):
+    """Something that is to be told of a virtual router or a sync group, as soon as it happens."""
+
+    happened: Happened
 
 
 class HandedOver(Message, frozen=True):
@@ -262,6 +271,13 @@ class PlaneStatus(Message, frozen=True):
     """Interface → the reason why the dataplane is not attached to it."""
 
 
+class Applied(Message, frozen=True):
+    """The `ConfigurePlane` with this number is in force, but for what had to be `left_out`."""
+
+    number: int
+    left_out: tuple[str, ...] = ()
+
+
 class Changed(Message, frozen=True):
     """What became of the `Change` with this number."""
 
@@ -292,8 +308,10 @@ FromChild = (
     | RoutersStatus
     | SessionsStatus
     | HandedOver
+    | RouterNews
     | HoldRequest
     | AddressesHeld
+    | Applied
     | Changed
     | ServersStatus
     | TrackerReadings

@@ -16,8 +16,10 @@ from pyroute2 import AsyncIPRoute
 from trimaran.daemon import changes, planes
 from trimaran.daemon.child import CannotRun, Send
 from trimaran.daemon.choice import Kind
+from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
     AddressesHeld,
+    Applied,
     Change,
     Changed,
     ConfigurePlane,
@@ -86,7 +88,7 @@ class Plane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, interfaces, timeouts, synchronisation):
+            case ConfigurePlane(services, interfaces, timeouts, synchronisation, number):
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
@@ -97,6 +99,7 @@ class Plane:
                 self._take_addresses()
                 self._resolve_now.set()
                 self._report()
+                self._send(Applied(number, few(self._dataplane.left_out())))
                 self._synchronise(synchronisation)
             case HoldAddresses(number, addresses):
                 self._announced = addresses

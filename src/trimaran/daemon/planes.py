@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from pyroute2 import AsyncIPRoute
 
+from trimaran.daemon.logs import few
 from trimaran.model.address import VirtualAddress
 from trimaran.net import addresses as virtual_addresses
 from trimaran.net.errors import NetError
@@ -14,9 +15,13 @@ log = logging.getLogger("plane")
 
 
 def say(lines: Iterable[str]) -> None:
-    """Log what a dataplane did, and as warnings what it could not."""
-    for line in lines:
-        log.log(logging.WARNING if "left out" in line else logging.INFO, "%s", line)
+    """Log what a dataplane did, and as warnings what it could not; of thousands only a few."""
+    said = list(lines)
+    problems = [line for line in said if "left out" in line]
+    for line in few([line for line in said if "left out" not in line]):
+        log.info("%s", line)
+    for line in few(problems):
+        log.warning("%s", line)
 
 
 async def let_go(netlink: AsyncIPRoute, announced: Iterable[VirtualAddress]) -> None:

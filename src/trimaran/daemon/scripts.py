@@ -1,7 +1,7 @@
 """Runs the scripts that are told of events: never two at once for one subject, in order.
 
-While one runs, only the last that was asked for waits: it tells the state there is then. Each
-runs in a process group of its own, without a shell, and is ended if it takes too long.
+While one runs, only the last of each kind that was asked for waits: it tells the state there is
+then. Each runs in a process group of its own, without a shell, and is ended if it takes too long.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from pathlib import Path
 from shutil import which
 
 from trimaran.daemon.tasks import cancel, spawn
-from trimaran.health.notices import Notice
+from trimaran.model.notification import Notice
 from trimaran.model.script import Script, ScriptPolicy
 
 log = logging.getLogger("scripts")
@@ -34,15 +34,22 @@ class Scripts:
 
     def __init__(self, *, longest_seconds: float = _LONGEST_SECONDS) -> None:
         self._longest = longest_seconds
-        self._waiting: dict[str, tuple[Script, ScriptPolicy]] = {}
+        self._waiting: dict[str, dict[str, tuple[tuple[Script, ...], ScriptPolicy]]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def run(self, notices: Iterable[Notice], policy: ScriptPolicy) -> None:
         """Run scripts, each after what still runs for its subject."""
-        for subject, script in notices:
-            self._waiting[subject] = (script, policy)
-            if subject not in self._running:
-                self._running[subject] = spawn(self._work(subject), f"scripts: {subject}")
+        for notice in notices:
+            if not notice.scripts and notice.subject not in self._running:
+                continue
+            waiting = self._waiting.setdefault(notice.subject, {})
+            # The last of its kind, and after all that was asked for before.
+            waiting.pop(notice.kind, None)
+            if notice.scripts:
+                waiting[notice.kind] = (notice.scripts, policy)
+            if notice.subject not in self._running:
+                work = self._work(notice.subject)
+                self._running[notice.subject] = spawn(work, f"scripts: {notice.subject}")
 
     async def finish(self, seconds: float) -> None:
         """Wait for all that run or wait; those that take longer are ended."""
@@ -51,13 +58,15 @@ class Scripts:
             await cancel(late)
 
     async def _work(self, subject: str) -> None:
-        while (next_one := self._waiting.pop(subject, None)) is not None:
-            script, policy = next_one
-            try:
-                await self._run(subject, script, policy)
-            except (OSError, LookupError, ValueError) as error:
-                log.error("%s: cannot run %s: %s", subject, script.command[0], error)
-        del self._running[subject]
+        waiting = self._waiting[subject]
+        while waiting:
+            scripts, policy = waiting.pop(next(iter(waiting)))
+            for script in scripts:
+                try:
+                    await self._run(subject, script, policy)
+                except (OSError, LookupError, ValueError) as error:
+                    log.error("%s: cannot run %s: %s", subject, script.command[0], error)
+        del self._waiting[subject], self._running[subject]
 
     async def _run(self, subject: str, script: Script, policy: ScriptPolicy) -> None:
         process = await start(script, policy)
@@ -79,7 +88,7 @@ class Scripts:
 
 async def start(script: Script, policy: ScriptPolicy) -> asyncio.subprocess.Process:
     """Start a script in a process group of its own. Raises OSError, LookupError, ValueError."""
-    user, group = _account(script, policy)
+    user, group = account(script, policy)
     program = which(script.command[0], path=_PATH)
     if program is None:
         raise FileNotFoundError("there is no such program, or it is not executable")
@@ -149,7 +158,7 @@ def writable_by_others(program: Path) -> Path | None:
     return None
 
 
-def _account(script: Script, policy: ScriptPolicy) -> tuple[pwd.struct_passwd, int]:
+def account(script: Script, policy: ScriptPolicy) -> tuple[pwd.struct_passwd, int]:
     """Whom a script runs as. Raises LookupError for an unknown account."""
     name = script.user or policy.user
     group = script.group if script.user else policy.group

@@ -20,6 +20,7 @@ from trimaran.daemon.messages import (
     ConfigureSpeaker,
     FailOver,
     HandedOver,
+    RouterNews,
     RoutersStatus,
     ToChild,
     TrackerReadings,
@@ -36,7 +37,9 @@ from trimaran.model.tracking import Readings
 from trimaran.net import links
 from trimaran.net.links import Link
 from trimaran.vrrp import events, packet
-from trimaran.vrrp.group import Group
+from trimaran.vrrp.actions import State
+from trimaran.vrrp.group import Group, group_state
+from trimaran.vrrp.notices import Happened, News, Subject
 
 log = logging.getLogger("speaker")
 
@@ -65,6 +68,7 @@ class Speaker:
         self._unserved: dict[str, str] = {}
         self._readings: Readings = {}
         self._groups: dict[str, Group] = {}
+        self._group_states: dict[str, State] = {}
         self._unsettled: set[str] = set()
         self._maintenance = False
         self._report_due = False
@@ -109,6 +113,7 @@ class Speaker:
         self._settle()
         for station in stations:
             await station.stopped.wait()
+        self._settle()
         await asyncio.gather(*(station.holder.finish() for station in stations))
 
     # Configuration
@@ -117,6 +122,7 @@ class Speaker:
         wanted = {(router.interface, router.vrid): router for router in message.routers}
         for key in self._stations.keys() - wanted.keys():
             gone = self._stations.pop(key)
+            gone.removed = True
             gone.tell(events.Shutdown())
             departing = spawn(gone.holder.finish(), f"let go of {gone.router.name}")
             self._departing.add(departing)
@@ -205,6 +211,11 @@ class Speaker:
         while orders := group.settle({n: s.member() for n, s in members.items()}):
             for member, event in orders:
                 members[member].tell(event)
+        state = group_state({n: s.member() for n, s in members.items()})
+        before, self._group_states[name] = self._group_states.get(name, State.INIT), state
+        if members and state is not before and state is not State.INIT:
+            first = before is State.INIT
+            self.happened(Happened(Subject.GROUP, name, News(state.value), first=first))
 
     def _deadlines(self) -> list[int]:
         deadlines = (station.deadline for station in self._stations.values())
@@ -232,6 +243,9 @@ class Speaker:
         if not self._report_due:
             self._report_due = True
             asyncio.get_running_loop().call_soon(self._report)
+
+    def happened(self, happened: Happened) -> None:
+        self._send(RouterNews(happened))
 
     def handed_over(self, name: str, successor: IPv4Address | None) -> None:
         self._send(HandedOver(name, successor))

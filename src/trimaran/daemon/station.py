@@ -17,6 +17,7 @@ from trimaran.vrrp import events, packet, tracking
 from trimaran.vrrp.actions import (
     Action,
     HandoverEnded,
+    LowerPriorityReceived,
     PriorityChanged,
     SendAdvertisement,
     State,
@@ -25,6 +26,7 @@ from trimaran.vrrp.actions import (
 )
 from trimaran.vrrp.group import Member
 from trimaran.vrrp.machine import Machine
+from trimaran.vrrp.notices import PRIORITY_NEWS, Happened, News, Subject
 
 log = logging.getLogger("speaker")
 
@@ -48,6 +50,10 @@ class Surroundings(Protocol):
         """A virtual router's hand-over is over."""
         ...
 
+    def happened(self, happened: Happened) -> None:
+        """Something has happened that others are told of."""
+        ...
+
 
 class Station:
     """A machine, what it is told and what it asks for."""
@@ -57,6 +63,8 @@ class Station:
         self.holder = holder
         self.stopped = asyncio.Event()
         """It has left for good, as `Shutdown` told it."""
+        self.removed = False
+        """It leaves as a reload has removed it: the steward, which knows, tells of that."""
         self._machine = Machine(router)
         self._around = around
         self._interface_told: events.Event | None = None
@@ -152,16 +160,26 @@ class Station:
             case StateChanged(old, new, reason):
                 log.info("%s: %s -> %s: %s", name, old, new, reason)
                 self._around.changed()
+                if not self.removed:
+                    self._happened(News(new.value), first=old is State.INIT)
                 if new is State.STOP:
                     self.stopped.set()
             case PriorityChanged(was, becomes, reason):
                 log.info("%s: priority %d -> %d: %s", name, was, becomes, reason)
+                if (news := PRIORITY_NEWS.get(self._machine.view().state)) is not None:
+                    self._happened(news)
+            case LowerPriorityReceived():
+                self._happened(News.MASTER_RX_LOWER_PRI)
             case HandoverEnded(successor):
                 self._around.handed_over(name, successor)
             case Warn(text):
                 log.warning("%s: %s", name, text)
             case _:
                 self.holder.put(action)
+
+    def _happened(self, news: News, *, first: bool = False) -> None:
+        name, priority = self.router.name, self._machine.view().priority
+        self._around.happened(Happened(Subject.INSTANCE, name, news, priority, first))
 
 
 def _read(tracker: Tracker, links: Mapping[str, Link], readings: Readings) -> Reading:

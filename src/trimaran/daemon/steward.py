@@ -14,14 +14,15 @@ from typing import Any
 
 from pyroute2 import AsyncIPRoute
 
-from trimaran.conf import Result, Severity
-from trimaran.daemon import changes, control, leftovers, orders, orphans, systemd
+from trimaran.daemon import changes, control, leftovers, orders, orphans, reloading, systemd
+from trimaran.daemon.applying import Applying
 from trimaran.daemon.choice import Choice, Kind
 from trimaran.daemon.desired import client_interfaces
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
     AddressesHeld,
+    Applied,
     Changed,
     ConfigureBfd,
     ConfigureChecker,
@@ -33,6 +34,7 @@ from trimaran.daemon.messages import (
     HoldAddresses,
     HoldRequest,
     PlaneStatus,
+    RouterNews,
     RoutersStatus,
     ServersStatus,
     SessionsStatus,
@@ -40,14 +42,17 @@ from trimaran.daemon.messages import (
     TrackerReadings,
     Unserved,
 )
+from trimaran.daemon.notifier import Notifier
 from trimaran.daemon.orders import Orders
+from trimaran.daemon.pace import SLOWNESS
+from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.rundir import RunDirectory
-from trimaran.daemon.scripts import Scripts
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.dataplane.ipvs.plane import ForeignChanges
 from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.model import difference
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
@@ -56,17 +61,15 @@ from trimaran.vrrp.handover import PATIENCE
 
 log = logging.getLogger("steward")
 
-Reload = Callable[[], Result]
-"""Reads the file again."""
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _PATIENCE_SECONDS = 5.0
 _SYNCHRONISING_SECONDS = 10.0
+_APPLYING_SECONDS = 60.0
 _STOP_SPEAKER_SECONDS = 0.45
 _HAND_OVER_SECONDS = PATIENCE / SECOND
 _STOP_OTHERS_SECONDS = 0.35
-_LAST_SCRIPTS_SECONDS = 1.0
+_LAST_SCRIPTS_SECONDS = 5.0
 _STOP_IPVS_SECONDS = 3.0
 """Thousands of services take their time to be removed."""
 
@@ -85,7 +88,7 @@ class Steward:
     def __init__(
         self,
         config: Config,
-        reload: Reload,
+        read: Read,
         run_directory: RunDirectory,
         dataplane: Choice,
         foreign_changes: ForeignChanges,
@@ -93,12 +96,13 @@ class Steward:
     ) -> None:
         self._config = config
         self._dataplane = dataplane
-        self._reload = reload
+        self._reloads = Reloads(read, self._take)
+        self._applying = Applying()
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
         self._knowledge = Knowledge()
-        self._scripts = Scripts()
+        self._notifier = Notifier(config)
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
         # What a speaker said last before it died, and when (monotonic).
@@ -131,7 +135,7 @@ class Steward:
         loop.set_exception_handler(self._defect)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_configuration)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.ask)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         async with AsyncIPRoute() as self._netlink:
             log.info("dataplane: %s: %s", self._dataplane.kind, self._dataplane.reason)
@@ -147,6 +151,7 @@ class Steward:
                 self._run_directory.release()
                 hold_signals()
                 return 1
+            self._notifier.start()
             for supervised in self._children:
                 supervised.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
@@ -155,9 +160,9 @@ class Steward:
             systemd.notify("STOPPING=1")
             watchdog.cancel()
             server.close()
-            self._scripts.run(self._knowledge.end(self._config), self._config.scripts)
+            self._notifier.tell_of_services(self._knowledge.end(self._config))
             await self._stop_children()
-            await self._scripts.finish(_LAST_SCRIPTS_SECONDS)
+            await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
         log.info("stopped")
         hold_signals()  # one that comes now must not change the exit status
@@ -233,9 +238,13 @@ class Steward:
                 self._hold(held)
             case AddressesHeld():
                 self._speaker.send(message)
+            case RouterNews(happened):
+                self._notifier.happened(happened)
             case RoutersStatus():
                 self._routers = message
                 self._routers_heard = time.monotonic()
+            case Applied():
+                self._applying.take(message)
             case HandedOver() | Changed():
                 self._orders.take(message)
             case ServersStatus():
@@ -273,7 +282,7 @@ class Steward:
         told = self._knowledge.learn(self._config, self._servers.servers)
         if told is None:
             return
-        self._scripts.run(told, self._config.scripts)
+        self._notifier.tell_of_services(told)
         if self._knowledge.is_complete(self._config):
             self._settle()
         self._configure_plane()
@@ -343,42 +352,39 @@ class Steward:
         if not self._settled:
             return
         services, told = self._knowledge.conclude(self._config)
-        self._scripts.run(told, self._config.scripts)
+        self._notifier.tell_of_services(told)
         interfaces = client_interfaces(self._config)
         self._plane.send(
             ConfigurePlane(
-                services, interfaces, self._config.timeouts, self._config.synchronisation
+                services,
+                interfaces,
+                self._config.timeouts,
+                self._config.synchronisation,
+                self._applying.ask(),
             )
         )
         self._plane.send(HoldAddresses(self._hold_number, self._held))
 
     # Reload, stop, status
 
-    def _reload_configuration(self) -> None:
-        systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        result = self._reload()
-        for diagnostic in result.diagnostics:
-            log.log(
-                logging.ERROR if diagnostic.severity is Severity.ERROR else logging.WARNING,
-                "%s",
-                diagnostic,
-            )
-        config = result.config
-        if config is None:
-            log.error("reload refused: the running configuration stays as it was")
-        elif config == self._config:
-            log.info("reload: nothing has changed")
-        elif config.net_namespace != self._config.net_namespace:
-            log.error("reload refused: net_namespace cannot change while the daemon runs")
-        else:
-            self._config = config
-            self._knowledge.forget_others(config)
-            self._configure_plane()
-            self._configure_speaker()
-            self._configure_checker()
-            self._configure_bfd()
-            log.info("reload: the new configuration is in force")
-        systemd.notify("READY=1")
+    async def _take(self, config: Config) -> Reloaded:
+        """Go over to a new configuration; back when the dataplane has it."""
+        before = self._config
+        if config == before:
+            return Reloaded(Verdict.UNCHANGED)
+        if config.net_namespace != before.net_namespace:
+            why = "net_namespace cannot change while the daemon runs"
+            return Reloaded(Verdict.REFUSED, reason=why)
+        self._config = config
+        self._notifier.configure(config)
+        self._knowledge.forget_others(config)
+        self._configure_plane()
+        self._configure_speaker()
+        self._configure_checker()
+        self._configure_bfd()
+        left_out = await self._applying.wait(_APPLYING_SECONDS * SLOWNESS) if self._settled else ()
+        changed = tuple(difference.changes(before, config))
+        return Reloaded(Verdict.IN_FORCE, changes=changed, left_out=left_out)
 
     async def _feed_watchdog(self) -> None:
         interval = systemd.watchdog_interval()
@@ -390,6 +396,8 @@ class Steward:
         match request.get("command"):
             case "status":
                 return render_json(self._status())
+            case reloading.COMMAND:
+                return encode(await asyncio.shield(self._reloads.ask()))
             case changes.COMMAND:
                 return encode(await self._orders.change(request))
             case orders.FAILOVER:

@@ -90,7 +90,9 @@ class Trackers:
 
     async def close(self) -> None:
         """Look after nothing any more, and wait until nothing that was started is left."""
-        await cancel([*self._runs.values(), *self._rounds, *self._ending])
+        await cancel([*self._runs.values(), *self._rounds])
+        if self._ending:  # cancelled already: another time would interrupt what they put away
+            await asyncio.wait(self._ending)
 
     def _start(self, tracker: Tracker, definition: Definition, before: _Watch | None) -> None:
         match definition:

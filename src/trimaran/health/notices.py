@@ -1,26 +1,22 @@
-"""Which scripts are to run when real servers and services come up or go down."""
+"""Who is to be told when real servers and services come up or go down."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
-from trimaran.model.script import Script
+from trimaran.model.notification import Letter, Notice
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 
 Fitness = Mapping[tuple[ServiceKey, ServerKey], bool]
 Quorate = Mapping[ServiceKey, bool]
 
 
-class Notice(NamedTuple):
-    """A script to run. Of those about one `subject` only the last matters."""
-
-    subject: str
-    script: Script
+_WORDS = {True: "UP", False: "DOWN"}
+_QUORUM = {True: "=> Quorum gained <=", False: "=> Quorum lost <="}
 
 
 def of_servers(
     services: Iterable[VirtualService], before: Fitness, after: Fitness, *, first_results: bool
 ) -> Iterator[Notice]:
-    """What real servers' changes call for: `notify_up`, `notify_down`.
+    """What real servers' changes call for: `notify_up`, `notify_down`, a line, mail.
 
     A server of which nothing was known counts as up, with `alpha` as down, as it does for
     keepalived; with `first_results` its first result is told whatever it is.
@@ -34,20 +30,46 @@ def of_servers(
             if was is None and not first_results and now is not server.alpha:
                 continue
             script = server.notify_up if now else server.notify_down
-            if script is not None:
-                yield Notice(f"real server {server.key} of {service.name}", script)
+            here, there = _place(service, server.key), _place(service, service.key)
+            yield Notice(
+                f"real server {server.key} of {service.name}",
+                () if script is None else (script,),
+                f"RS {here} {there} {_WORDS[now]}",
+                Letter(
+                    f"Realserver {here} of virtual server {there} - {_WORDS[now]}",
+                    f"=> CHECK {'succeed' if now else 'failed'} on service <=",
+                )
+                if server.mail
+                else None,
+            )
 
 
 def of_quorums(
     services: Iterable[VirtualService], before: Quorate, after: Quorate
 ) -> Iterator[Notice]:
-    """What changes of quorums call for: `quorum_up`, `quorum_down`; the first state is told."""
+    """What changes of quorums call for: `quorum_up`, `quorum_down`, a line, mail; the first state
+    is told."""
     for service in _each_group_once(services):
         now = after.get(service.key)
         if now is not None and now != before.get(service.key):
             script = service.quorum_up if now else service.quorum_down
-            if script is not None:
-                yield Notice(f"quorum of {service.name}", script)
+            here = _place(service, service.key)
+            first = service.key not in before
+            yield Notice(
+                f"quorum of {service.name}",
+                () if script is None else (script,),
+                f"VS {here} {_WORDS[now]}",
+                Letter(f"Virtualserver {here} - {_WORDS[now]}", _QUORUM[now])
+                if service.mail and not (first and now)
+                else None,
+            )
+
+
+def _place(service: VirtualService, key: ServiceKey | ServerKey) -> str:
+    """A service or a real server of it, as keepalived writes it: `[10.0.0.1]:tcp:80`."""
+    if isinstance(key, ServiceKey) and key.mark:
+        return f"FWM {key.mark}"
+    return f"[{key.address}]:{service.key.protocol.lower()}:{key.port}"
 
 
 def of_the_end(

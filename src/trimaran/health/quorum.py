@@ -19,7 +19,7 @@ def quorate(service: VirtualService, fit: Collection[ServerKey], before: bool) -
 
 
 class Quorums:
-    """Which services have their quorum. One that is new has it unless too little is fit."""
+    """Which services have their quorum."""
 
     def __init__(self) -> None:
         self._quorate: dict[ServiceKey, bool] = {}
@@ -29,17 +29,19 @@ class Quorums:
         services: Collection[VirtualService],
         fitness: Mapping[tuple[ServiceKey, ServerKey], bool],
     ) -> Mapping[ServiceKey, bool]:
-        """Take what is fit now, for all services; what is known of those not named is forgotten."""
-        self._quorate = {
-            service.key: quorate(
-                service,
-                {
-                    server.key
-                    for server in service.real_servers
-                    if fitness.get((service.key, server.key), False)
-                },
-                self._quorate.get(service.key, True),
-            )
-            for service in services
-        }
+        """Take what is fit now, for all services; what is known of those not named is forgotten.
+
+        Before all servers of a new one are known, nothing is said but that it has its quorum: it
+        has lost nothing yet.
+        """
+        before, self._quorate = self._quorate, {}
+        for service in services:
+            known = [
+                (server.key, fit)
+                for server in service.real_servers
+                if (fit := fitness.get((service.key, server.key))) is not None
+            ]
+            up = quorate(service, {key for key, fit in known if fit}, before.get(service.key, True))
+            if up or service.key in before or len(known) == len(service.real_servers):
+                self._quorate[service.key] = up
         return self._quorate

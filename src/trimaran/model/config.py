@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from trimaran.model.bfd import BfdSession
 from trimaran.model.group import SyncGroup
+from trimaran.model.notification import NO_CHANNELS, Channels
 from trimaran.model.router import VirtualRouter
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
@@ -30,3 +31,4 @@ class Config:
     bfd_sessions: tuple[BfdSession, ...] = ()
     trackers: tuple[Definition, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()
+    channels: Channels = NO_CHANNELS

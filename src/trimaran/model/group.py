@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trimaran.model.notification import NOBODY, Notify
+
 
 @dataclass(frozen=True, slots=True)
 class SyncGroup:
@@ -9,3 +11,4 @@ class SyncGroup:
 
     name: str
     members: tuple[str, ...]
+    notify: Notify = NOBODY

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
+from trimaran.model.notification import NOBODY, Notify
 from trimaran.model.tracking import Track
 
 
@@ -42,4 +43,5 @@ class VirtualRouter:
     """Whether it is a FAULT that its own interface is down."""
     group: str | None = None
     """The sync group that it belongs to."""
+    notify: Notify = NOBODY
     gratuitous_arp: GratuitousArp = GratuitousArp()

@@ -144,6 +144,8 @@ class RealServer:
     alpha: bool = False
     notify_up: Script | None = None
     notify_down: Script | None = None
+    mail: bool = True
+    """Tell of its changes by mail, if any is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ class VirtualService:
     quorum_down: Script | None = None
     omega: bool = False
     """At the end of the daemon, tell that everything is down."""
+    mail: bool = False
+    """Tell of its quorum by mail, if any is sent."""
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from trimaran.conf.schema import Block, Entries, Keyword, Setting
 from trimaran.conf.table import FILE
 from trimaran.conf.table.file_checks import CHECK_WEIGHT
 from trimaran.conf.table.globals import GLOBAL_DEFS
-from trimaran.conf.table.services import PROTOCOL
+from trimaran.conf.table.services import PROTOCOL, SERVER_SMTP_ALERT
 from trimaran.conf.table.vrrp import VRRP_INSTANCE
 from trimaran.conf.targets import Mark
 from trimaran.conf.tokens import SCRIPT_LIKE, Word
@@ -21,7 +21,7 @@ from trimaran.model.config import Config
 from trimaran.model.router import VirtualRouter
 from trimaran.views.keywords import default_text
 
-_OF_THEIR_OWN = (CHECK_WEIGHT,)
+_OF_THEIR_OWN = (CHECK_WEIGHT, SERVER_SMTP_ALERT)
 """Words that mean something else in a block around."""
 _INDENT = "  "
 _BARE = re.compile(r"[^\s{}\"'#!\\$@~]+")

@@ -77,6 +77,11 @@ class PriorityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LowerPriorityReceived:
+    """This master has answered one of lower priority (`notify_master_rx_lower_pri`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class HandoverEnded:
     """A hand-over is over: this one is master now; None: nobody took over."""
 
@@ -97,9 +102,10 @@ Action = (
     | Announce
     | StateChanged
     | PriorityChanged
+    | LowerPriorityReceived
     | HandoverEnded
     | Warn
 )
 
-REPORTS = (StateChanged, PriorityChanged, HandoverEnded, Warn)
+REPORTS = (StateChanged, PriorityChanged, LowerPriorityReceived, HandoverEnded, Warn)
 """The actions that only tell; they change nothing."""

@@ -27,7 +27,14 @@ The states and the ways between them are here. What a state has to do is in its 
 from ipaddress import IPv4Address
 
 from trimaran.model.router import InitialState, VirtualRouter
-from trimaran.vrrp.actions import Action, HandoverEnded, PriorityChanged, State, StateChanged
+from trimaran.vrrp.actions import (
+    Action,
+    HandoverEnded,
+    LowerPriorityReceived,
+    PriorityChanged,
+    State,
+    StateChanged,
+)
 from trimaran.vrrp.advertising import Advertising
 from trimaran.vrrp.announcing import Announcing
 from trimaran.vrrp.election import Verdict, as_backup, as_master
@@ -368,6 +375,7 @@ class Machine:
         self._announcing.begin(now)
         if heard.priority != 0:
             self._announcing.confirm(now)
+            self._outbox.put(LowerPriorityReceived())
 
     # Changes from outside
 

@@ -1,14 +1,14 @@
 """Runs a history on both dataplanes and compares what can be seen, step by step."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from frames import VIP, server_mac
 from golden import masked
 from packets import directors_error, to_the_stack
-from traffic import Event, Frame, History, Wait, Zero
+from traffic import FOLD, Event, Frame, History, Wait, Zero
 from worlds import KernelWorld, XdpWorld, attempt, by_key
 
 from trimaran.dataplane.base import Behaviour, Connection, Counters, ServiceView, Settings, Timeouts
@@ -19,15 +19,23 @@ ANCHOR = AddService(ServiceKey(Protocol.TCP, VIP, 9), Settings("rr"))
 BATCH_SECONDS = 1.0
 HORIZON = 1.5
 """Seconds. No frame is sent while an entry is about to end within this: IPVS's timers are late."""
-TIMER_SLACK = 3.0
-"""Seconds: what a timer of up to 131 s may be late (ipvs-semantics 1.9), and to read the tables."""
-FOLDED = 2.3
-WORKER = 0.05
-"""Seconds: IPVS's worker ends the connections of removed servers (expire_nodest_conn)."""
+TIMELY = HORIZON - 0.3
+"""Seconds after which an entry may have ended that was not about to."""
+EXPIRY_SLACK = 1 + TIMELY
+"""Seconds: one of rounding, and what a frame, or the reading of a table, may come apart."""
+PATIENCE = 20.0
+"""Seconds for what the kernel does by and by: end entries (timers of up to 131 s are up to 3 s
+late, ipvs-semantics 1.9), fold counters (every 2 s, 5.3), end the connections of removed servers
+(expire_nodest_conn). A busy machine may be much later."""
 
 
 class Difference(Exception):
     """The two did not do the same; with the events that led there."""
+
+
+class Stalled(Exception):
+    """The machine stood still for so long that entries may have ended between the one dataplane's
+    frame and the other's: nothing can be said of this history."""
 
 
 @dataclass
@@ -42,6 +50,7 @@ class Tally:
     connections: int = 0
     ended: int = 0
     """Entries whose end was waited for."""
+    stalls: int = 0
 
 
 @dataclass
@@ -53,21 +62,20 @@ class Judge:
     tally: Tally = field(default_factory=Tally)
 
     def run(self, history: History, length: int) -> None:
-        """Raises `Difference` at the first one."""
+        """Raises `Difference` at the first one, and `Stalled`."""
         for world in (self.kernel, self.xdp):
             world.clear()
             assert attempt(world.operator, ANCHOR) == 0
         self._before = self.kernel.totals(), self.xdp.totals()
         self._done: list[str] = []
         self._told = False
+        self._calm = time.monotonic()
         self._history = history
         events = history.events(length)
         while self._batch(events):
-            self._compare_tables()
             self._let_end()
-        time.sleep(FOLDED)
-        self._let_end()
-        self.xdp.sweep()
+            self._compare_tables()
+        self._take(FOLD)
         self._compare_counters()
         self.tally.histories += 1
 
@@ -93,6 +101,8 @@ class Judge:
             case Wait(seconds):
                 time.sleep(seconds)
                 self._let_end()
+                if event == FOLD:
+                    self._wait(lambda: self._grown(0) == self._grown(1))
             case Zero(service):
                 kernel.operator.zero(service)
                 xdp.operator.zero(service)
@@ -109,13 +119,31 @@ class Judge:
                 if refused[0] != refused[1]:
                     self._fail(f"errno: kernel {refused[0]}, XDP {refused[1]}")
                 if isinstance(step, DeleteService | DeleteDestination):
-                    time.sleep(WORKER)
                     xdp.sweep()
+                    self._wait(lambda: not self._kernels_own())
+
+    def _wait(self, predicate: Callable[[], bool]) -> None:
+        """For what the kernel does by and by. Whether it has is for the comparisons to say."""
+        end = time.monotonic() + PATIENCE
+        while not predicate() and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def _kernels_own(self) -> set[tuple[object, ...]]:
+        """The entries that only IPVS still has."""
+        ours = _entries(self.xdp.connections()).keys()
+        return _entries(self.kernel.connections()).keys() - ours
+
+    def _be_timely(self) -> None:
+        if time.monotonic() > self._calm + TIMELY:
+            raise Stalled
 
     def _send(self, frame: Frame) -> None:
         self.tally.frames += 1
+        if time.monotonic() > self._calm + TIMELY / 2:
+            self._let_end()
         emitted = self.kernel.send(frame.data)
         left, out = self.xdp.send(frame.data)
+        self._be_timely()
         self.tally.emitted += len(emitted)
         if len(emitted) > 1:
             self._fail(f"kernel sent {len(emitted)} frames:\n" + "\n".join(map(_shown, emitted)))
@@ -133,6 +161,8 @@ class Judge:
     def _compare_tables(self) -> None:
         self.tally.comparisons += 1
         theirs, ours = _entries(self.kernel.connections()), _entries(self.xdp.connections())
+        services = self._services()
+        self._be_timely()
         self.tally.connections += len(theirs)
         for key in theirs.keys() | ours.keys():
             kernel, xdp = theirs.get(key), ours.get(key)
@@ -143,9 +173,9 @@ class Judge:
                     self._fail(f"an entry that only {'kernel' if kernel else 'XDP'} has: {only}")
             elif replace(kernel, expires=0) != replace(xdp, expires=0):
                 self._fail(f"entries:\nkernel {kernel}\nXDP    {xdp}")
-            elif abs(kernel.expires - xdp.expires) > 1:
+            elif abs(kernel.expires - xdp.expires) > EXPIRY_SLACK:
                 self._fail(f"expiry:\nkernel {kernel}\nXDP    {xdp}")
-        for kernel_view, xdp_view in self._services():
+        for kernel_view, xdp_view in services:
             for a, b in zip_longest(_said(kernel_view), _said(xdp_view)):
                 if a != b:
                     self._fail(f"{kernel_view.key}:\nkernel {a}\nXDP    {b}")
@@ -166,14 +196,13 @@ class Judge:
             for key, theirs, ours in counted:
                 if self._counted(theirs) != self._counted(ours):
                     self._fail(f"counters of {kernel.key}, {key}:\nkernel {theirs}\nXDP    {ours}")
-        grown = [
-            [a - b for a, b in zip(self._counted(now), self._counted(before), strict=True)]
-            for now, before in zip(
-                (self.kernel.totals(), self.xdp.totals()), self._before, strict=True
-            )
-        ]
-        if grown[0] != grown[1]:
-            self._fail(f"totals: kernel {grown[0]}, XDP {grown[1]}")
+        if (theirs := self._grown(0)) != (ours := self._grown(1)):
+            self._fail(f"totals: kernel {theirs}, XDP {ours}")
+
+    def _grown(self, which: int) -> list[int]:
+        """How the totals of the kernel (0) or of XDP (1) have grown in this history."""
+        now, before = (self.kernel, self.xdp)[which].totals(), self._before[which]
+        return [a - b for a, b in zip(self._counted(now), self._counted(before), strict=True)]
 
     def _counted(self, counters: Counters) -> tuple[int, ...]:
         """What both count alike in this history."""
@@ -183,17 +212,19 @@ class Judge:
 
     def _let_end(self) -> None:
         """Waits until no entry of either is about to end, and those that ended are gone."""
-        while due := [left for left in self.xdp.lifetimes() if left < HORIZON]:
+        ended = 0
+        while True:
+            self._calm = time.monotonic()
+            due = [left for left in self.xdp.lifetimes() if left < HORIZON]
+            if not due:
+                break
             time.sleep(max(0.0, *due) + 0.1)
             self.xdp.sweep()
-            self.tally.ended += len(due)
-            end = time.monotonic() + TIMER_SLACK
-            ours = _entries(self.xdp.connections()).keys()
-            while over := _entries(self.kernel.connections()).keys() - ours:
-                if time.monotonic() > end:
-                    self._fail(f"entries that only IPVS still has: {over}")
-                time.sleep(0.05)
+            ended += len(due)
+            self._wait(lambda: not self._kernels_own())
             self.xdp.sweep()
+        if ended:
+            self.tally.ended += ended
             self._compare_tables()
 
     def _fail(self, what: str) -> None:

@@ -35,10 +35,10 @@ from trimaran.dataplane.xdp.plane import XdpDataplane
 
 PREFIX = "vm-diff-"
 SMALL_MTU_SERVER, SMALL_MTU = 104, 1000
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 """Seconds, for what takes milliseconds."""
-_DEFENCES = 1.2
-"""Seconds: the period in which IPVS looks at secure_tcp (ipvs-semantics 4.9)."""
+_DEFENCES = 2.0
+"""Seconds: IPVS looks at secure_tcp once a second (ipvs-semantics 4.9), or a bit later."""
 
 
 def attempt(operator: Operator, step: Step) -> int:

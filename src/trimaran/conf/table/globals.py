@@ -2,7 +2,7 @@
 
 from trimaran.conf.schema import Block, Keyword
 from trimaran.conf.scripts import Account
-from trimaran.conf.table import checks, services, vrrp
+from trimaran.conf.table import checks, notify, services, vrrp
 from trimaran.conf.values import Flag, Text
 
 
@@ -32,12 +32,9 @@ ENABLE_SCRIPT_SECURITY = Keyword(
 )
 _IGNORED = (
     *_ignored(
-        "Mail.",
-        "not supported yet, ignored: no mail is sent",
-        *("notification_email { ADDRESS ... }", "notification_email_from ADDRESS"),
-        *("smtp_server HOST [PORT]", "smtp_connect_timeout SECONDS", "smtp_helo_name NAME"),
-        *("smtp_alert [on|off]", "smtp_alert_vrrp [on|off]", "smtp_alert_checker [on|off]"),
-        *("no_email_faults ", "no_checker_emails [on|off]"),
+        "Less mail.",
+        "not needed, ignored: mail tells of real servers, not of each of their checks",
+        "no_checker_emails [on|off]",
     ),
     *_ignored(
         "SNMP.",
@@ -107,6 +104,7 @@ GLOBAL_DEFS = Keyword(
         (
             ROUTER_ID,
             *vrrp.GLOBAL,
+            *notify.GLOBAL,
             *checks.GLOBAL,
             *services.GLOBAL,
             SCRIPT_USER,
@@ -132,7 +130,7 @@ TOP = (
         "child_wait_time",
         Text("SECONDS"),
         "How long a stop may take.",
-        ignored="ignored: a stop takes less than a second",
+        ignored="ignored: a stop takes less than a second, and up to five more if scripts do",
     ),
 )
 """What stands at the top level."""

@@ -1,6 +1,7 @@
 """Keywords of sync groups."""
 
 from trimaran.conf.schema import Block, Entries, Keyword
+from trimaran.conf.table.notify import GROUP_NOTIFY
 from trimaran.conf.table.tracking import GROUP_TRACKS
 from trimaran.conf.values import Flag, Text
 from trimaran.conf.values_tracking import Words
@@ -25,5 +26,8 @@ VRRP_SYNC_GROUP = Keyword(
     Text("NAME"),
     "Virtual routers that are master together or not at all; the FAULT of one is that of all.",
     repeats=True,
-    block=Block("vrrp_sync_group", (GROUP, *GROUP_TRACKS, SYNC_GROUP_TRACKING_WEIGHT)),
+    block=Block(
+        "vrrp_sync_group",
+        (GROUP, *GROUP_TRACKS, SYNC_GROUP_TRACKING_WEIGHT, *GROUP_NOTIFY),
+    ),
 )

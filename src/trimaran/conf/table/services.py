@@ -31,11 +31,19 @@ _SCHEDULERS = (
     *("dh", "fo", "ovf", "sed", "nq", "twos"),
 )
 
-_NO_MAIL = "not supported yet, ignored: no mail is sent"
 _NO_SNMP = "not supported, ignored: there is no SNMP agent"
-_IGNORED = (
-    Keyword("smtp_alert", Boolean(), "Mail.", ignored=_NO_MAIL),
-    Keyword("snmp_name", Text("NAME"), "SNMP.", ignored=_NO_SNMP),
+_IGNORED = (Keyword("snmp_name", Text("NAME"), "SNMP.", ignored=_NO_SNMP),)
+SERVER_SMTP_ALERT = Keyword(
+    "smtp_alert",
+    Boolean(),
+    "Send mail when it comes up or goes down. Default: `smtp_alert_checker`, else the "
+    "`smtp_alert` of global_defs, else on.",
+)
+SMTP_ALERT = Keyword(
+    "smtp_alert",
+    Boolean(),
+    "Send mail when its quorum is lost or is there again. Default: `smtp_alert_checker`, else the "
+    "`smtp_alert` of global_defs, else off.",
 )
 
 # --- real servers
@@ -91,6 +99,7 @@ REAL_SERVER = Keyword(
             VIRTUALHOST,
             *TIMING,
             *CHECKS,
+            SERVER_SMTP_ALERT,
             *_IGNORED,
         ),
     ),
@@ -232,6 +241,7 @@ VIRTUAL_SERVER = Keyword(
             VIRTUALHOST,
             *TIMING,
             REAL_SERVER,
+            SMTP_ALERT,
             *_IGNORED,
         ),
     ),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trimaran.dataplane import estimator
 from trimaran.dataplane.base import Counters
+from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.tables import Tables
 
 _BEHIND: Final = 3 * estimator.PERIOD
@@ -38,22 +39,25 @@ def as_counters(row: NDArray[np.int64]) -> Counters:
 def zero(tables: Tables, service: int | None) -> None:
     """Starts counts and rates anew: those of a service (its record) and its destinations, or all.
 
-    What a single one counted stays in the total (ipvs-semantics 5.3).
+    What a single one counted stays in the total (ipvs-semantics 5.3). A removed destination keeps
+    its counts for the time when it comes back, as IPVS's does; its service does not.
     """
     destinations = len(tables.destinations)
-    ledger, own = tables.ledger, tables.counted()
+    ledger, before = tables.ledger, counted(tables)
+    flags, owner = tables.destinations["flags"], tables.destinations["service"]
+    present = flags & DestinationFlag.CONFIGURED != 0
+    removed = (flags != 0) & ~present & (owner < len(tables.services))
     if service is None:
-        ledger["base"][:destinations] = own
-        ledger["base"][destinations:] = 0
-        touched = np.arange(len(ledger))
+        rows = np.arange(destinations, len(ledger))
     else:
-        row = destinations + service
-        ledger["base"][-1] += counted(tables)[row]
-        used = tables.destinations["flags"] != 0
-        members = np.flatnonzero(used & (tables.destinations["service"] == service))
-        ledger["base"][members] = own[members]
-        ledger["base"][row] = 0
-        touched = np.append(members, row)
+        present, removed = present & (owner == service), removed & (owner == service)
+        rows = np.array([destinations + service])
+        ledger["base"][-1] += before[rows[0]]
+    present, removed = np.flatnonzero(present), np.flatnonzero(removed)
+    ledger["base"][present] += before[present]
+    ledger["base"][rows] = 0
+    np.subtract.at(ledger["base"], destinations + owner[removed], before[removed])
+    touched = np.append(present, rows)
     ledger["average"][touched] = 0
     ledger["last"][touched] = counted(tables)[touched]
 
