@@ -1,13 +1,13 @@
 """What the plane of a daemon keeps telling the XDP dataplane, told once where no daemon runs."""
 
 import asyncio
-from ipaddress import IPv4Address
 from typing import Final
 
 from pyroute2 import AsyncIPRoute
 
 from trimaran.daemon.next_hops import NextHops
 from trimaran.dataplane.xdp.operator import XdpOperator
+from trimaran.model.ip import IPAddress
 from trimaran.net import links
 from trimaran.net.errors import NetError
 
@@ -32,7 +32,7 @@ async def _find(hops: NextHops, dataplane: XdpOperator, found: dict[int, links.L
     def mac_of(index: int) -> bytes:
         return found[index].mac if index in found else b""
 
-    trouble: dict[IPv4Address, str] = {}
+    trouble: dict[IPAddress, str] = {}
     for attempt in range(_ATTEMPTS):
         if attempt:
             await asyncio.sleep(_INTERVAL_SECONDS)
@@ -45,4 +45,4 @@ async def _find(hops: NextHops, dataplane: XdpOperator, found: dict[int, links.L
         if lacking <= trouble.keys():
             break
     silent = "does not answer, so its MAC address is not known: no new connections go there"
-    return [trouble.get(address, f"{address} {silent}") for address in sorted(lacking)]
+    return [trouble.get(address, f"{address} {silent}") for address in sorted(lacking, key=str)]
