@@ -12,6 +12,7 @@ test: setup lint
 	$(python) -m pytest -q -m "not long and not vm"
 
 test-long: setup
+	@tools/setup long
 	$(python) -m pytest -q -m long
 
 # On Debian's own kernel, which has IPVS, in an emulated machine: first the bench itself, then in
