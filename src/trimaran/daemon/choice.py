@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from trimaran.daemon.desired import desired_services
-from trimaran.dataplane.base import Service
 from trimaran.dataplane.xdp.limits import unsupported
 from trimaran.model.config import Config
 
@@ -46,11 +45,5 @@ def _beyond_xdp(config: Config) -> list[str]:
     return [
         f"{service.key}: {reason}"
         for service, sorry in zip(everything_fit, no_quorum, strict=True)
-        if (reason := unsupported(service) or unsupported(sorry) or _not_yet(service)) is not None
+        if (reason := unsupported(service) or unsupported(sorry)) is not None
     ]
-
-
-def _not_yet(service: Service) -> str | None:
-    if service.key.address.version == 6:
-        return "the plane on XDP does not follow IPv6 addresses yet"
-    return None

@@ -66,7 +66,8 @@ async def route_to(ipr: AsyncIPRoute, destination: IPAddress) -> Route:
     return Route(
         ifindex=message.get_attr("RTA_OIF"),
         next_hop=ip_address(message.get_attr("RTA_GATEWAY") or destination),
-        source=ip_address(message.get_attr("RTA_PREFSRC")),
+        # Of IPv6 there is none for as long as the interface has no address.
+        source=ip_address(message.get_attr("RTA_PREFSRC") or "::"),
         mtu=mtu or link.get_attr("IFLA_MTU"),
         local=message["type"] == _RTN_LOCAL,
     )

@@ -12,9 +12,10 @@ Adding what is there and removing what is not are no errors.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address
 
 from trimaran.model.address import VirtualAddress
+from trimaran.model.ip import IPAddress
+from trimaran.model.routing import Routing
 from trimaran.vrrp.packet import Advertisement
 
 
@@ -30,10 +31,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendAdvertisement:
-    """Multicast this advertisement from `source`, the interface's primary address."""
+    """Send this advertisement from `source`, as `exchange.outgoing` makes datagrams of it.
+
+    `sequence`: the number in its authentication header, if the virtual router uses one.
+    """
 
     advertisement: Advertisement
-    source: IPv4Address
+    source: IPAddress
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,20 @@ class RemoveAddresses:
     """Take these addresses off their devices."""
 
     addresses: tuple[VirtualAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddRouting:
+    """Make these routes and rules, after the addresses that they need."""
+
+    routing: Routing
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRouting:
+    """Remove these routes and rules, before the addresses."""
+
+    routing: Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +104,7 @@ class LowerPriorityReceived:
 class HandoverEnded:
     """A hand-over is over: this one is master now; None: nobody took over."""
 
-    successor: IPv4Address | None
+    successor: IPAddress | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,8 @@ Action = (
     SendAdvertisement
     | AddAddresses
     | RemoveAddresses
+    | AddRouting
+    | RemoveRouting
     | Announce
     | StateChanged
     | PriorityChanged

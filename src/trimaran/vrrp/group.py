@@ -6,7 +6,8 @@ again until it returns nothing. Then
 
 * all members are master, or none is: one whose master-down timer has expired is a *candidate*
   until all others are, or are master already;
-* one that yields to another master takes the rest along;
+* one that yields to another master takes the rest along, but those that are handing over: each
+  serves until it hears its own successor;
 * the FAULT of one is that of all, with the reason.
 
 So a group moves only to a director on which all members win. If the priorities of its members
@@ -25,12 +26,14 @@ class Member:
     """What a group has to know of a machine.
 
     `candidate`: it would be master but for its group. `follows`: it has accepted another master.
+    `leaving`: it is master, and handing over.
     `fault`: its own reason to be in FAULT, if any; `shared_fault`: what it was told of others'.
     """
 
     state: State
     candidate: bool = False
     follows: bool = False
+    leaving: bool = False
     fault: str | None = None
     shared_fault: str | None = None
 
@@ -58,7 +61,8 @@ class Group:
         ]
         if lost:
             for name in _in(State.MASTER, members):
-                yield name, Demoted(f"{lost[0]} of its sync group is backup")
+                if not members[name].leaving:
+                    yield name, Demoted(f"{lost[0]} of its sync group is backup")
 
 
 def group_state(members: Mapping[str, Member]) -> State:

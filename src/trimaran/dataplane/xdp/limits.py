@@ -14,7 +14,7 @@ SCHEDULERS: Final = (
 FEWEST_CONNECTIONS: Final = 16
 MOST_CONNECTIONS: Final = 1 << 26
 USUAL_CONNECTIONS: Final = 1 << 20
-"""What there may be room for: 64 bytes each."""
+"""What there may be room for: 64 bytes each, of IPv6 128."""
 
 
 def unsupported(service: Service) -> str | None:
