@@ -5,7 +5,7 @@ import gc
 import os
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from net_segment import THERE, ip, segment
@@ -59,7 +59,8 @@ def watching(
 
 
 def addresses_of(link: Link) -> list[str]:
-    return [f"{a.address}/{a.prefix_length}" for a in link.addresses]
+    """Those of IPv4: the kernel gives a link-local one besides."""
+    return [f"{a.address}/{a.prefix_length}" for a in link.addresses if a.address.version == 4]
 
 
 def test_what_is_there_comes_first() -> None:
@@ -96,12 +97,33 @@ def test_up_down_carrier_mtu_rename_and_deletion() -> None:
     watching(story)
 
 
+def test_ipv6_addresses_are_usable_after_duplicate_address_detection() -> None:
+    async def story(until: Callable[[Callable[[Known], bool]], Awaitable[Known]]) -> None:
+        known = await until(
+            lambda known: "tv0" in known and known["tv0"].primary(ipv6=True) is not None
+        )
+        primary = known["tv0"].primary(ipv6=True)
+        assert primary is not None
+        assert primary.is_link_local
+        assert known["tv0"].primary({primary}, ipv6=True) is None
+        assert known["tv0"].primary() == IPv4Address("10.99.0.1")
+        ip("address", "add", "2001:db8::7/64", "dev", "tv0")
+        added = IPv6Address("2001:db8::7")
+        await until(
+            lambda known: any(a.address == added and a.usable for a in known["tv0"].addresses)
+        )
+        ip("address", "del", "2001:db8::7/64", "dev", "tv0")
+        await until(lambda known: all(a.address != added for a in known["tv0"].addresses))
+
+    watching(story)
+
+
 def test_addresses_come_and_go() -> None:
     async def story(until: Callable[[Callable[[Known], bool]], Awaitable[Known]]) -> None:
         await until(lambda known: "tv0" in known)
         ip("address", "add", "10.99.0.10/24", "dev", "tv0", "label", "tv0:10")
-        known = await until(lambda known: len(known["tv0"].addresses) == 2)
-        assert known["tv0"].addresses[1] == InterfaceAddress(IPv4Address("10.99.0.10"), 24, True)
+        known = await until(lambda known: len(addresses_of(known["tv0"])) == 2)
+        assert InterfaceAddress(IPv4Address("10.99.0.10"), 24, True) in known["tv0"].addresses
         ip("address", "del", "10.99.0.10/24", "dev", "tv0")
         await until(lambda known: addresses_of(known["tv0"]) == ["10.99.0.1/24"])
         ip("address", "flush", "dev", "tv0")

@@ -11,10 +11,11 @@ from ipaddress import IPv4Address
 
 from trimaran.model.duration import MICROSECOND, MILLISECOND
 from trimaran.model.router import VirtualRouter
+from trimaran.model.transport import GROUP, PROTOCOL
 from trimaran.vrrp.actions import SendAdvertisement, State
 from trimaran.vrrp.events import Event, InterfaceDown, InterfaceUp, Shutdown, Started, TimerExpired
 from trimaran.vrrp.machine import Machine
-from trimaran.vrrp.packet import GROUP, PROTOCOL, Received, decode, encode
+from trimaran.vrrp.packet import Received, decode, encode
 
 LATENCY = (50 * MICROSECOND, 2 * MILLISECOND)
 

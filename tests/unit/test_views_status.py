@@ -15,6 +15,7 @@ from trimaran.daemon.messages import (
 )
 from trimaran.daemon.status import ProcessStatus, Status, document, render_json
 from trimaran.model.config import Config
+from trimaran.model.router import RouterKey
 from trimaran.model.script import Script
 from trimaran.model.service import (
     Forwarding,
@@ -34,8 +35,7 @@ WEB1, WEB2, WEB3 = (ServerKey(IPv4Address(f"192.168.1.20{n}"), 80) for n in (1, 
 
 ROUTER = RouterStatus(
     name="ip1",
-    interface="eth1",
-    vrid=1,
+    key=RouterKey("eth1", ipv6=False, vrid=1),
     state="MASTER",
     reason="priority 100, 192.168.1.102 has only 50",
     since=NOW - 200,

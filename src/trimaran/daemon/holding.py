@@ -7,7 +7,6 @@ queue of its own, and a slow netlink answer never holds up an advertisement.
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
 
@@ -15,6 +14,7 @@ from trimaran.daemon.child import Send
 from trimaran.daemon.messages import HoldRequest
 from trimaran.daemon.tasks import spawn
 from trimaran.model.address import VirtualAddress
+from trimaran.model.ip import IPAddress
 from trimaran.net import addresses
 from trimaran.net.announce import Announcer
 from trimaran.net.errors import NetError
@@ -104,7 +104,7 @@ class Holder:
         if held := tuple(address for address in self._held if address.device == device):
             self.put(Announce(held, 1))
 
-    def holds(self, device: str, address: IPv4Address) -> bool:
+    def holds(self, device: str, address: IPAddress) -> bool:
         """Whether this router holds the address."""
         return any(held.device == device and held.address == address for held in self._held)
 
@@ -149,13 +149,9 @@ class Holder:
             await addresses.add(self._netlink, address)
 
     def _is_the_interfaces_own(self, address: VirtualAddress) -> bool:
+        """Its first one; IPv6 addresses have no such order, so there none is."""
         link = self._find_link(address.device)
-        return (
-            address not in self._held
-            and link is not None
-            and link.addresses[:1] != ()
-            and link.addresses[0].address == address.address
-        )
+        return address not in self._held and link is not None and link.primary() == address.address
 
     def _announce(self, announced: tuple[VirtualAddress, ...], repeat: int) -> None:
         for device in dict.fromkeys(address.device for address in announced):

@@ -13,6 +13,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.net import addresses, links
 from trimaran.net.errors import NetError
+from trimaran.net.links import InterfaceAddress, Link
 
 log = logging.getLogger("steward")
 
@@ -22,7 +23,7 @@ _note = decoder(tuple[VirtualAddress, ...])
 async def remove_stale(netlink: AsyncIPRoute, config: Config, note: Path) -> None:
     """Remove what a daemon that was killed has left: by its note, or as VIPs of `config`.
 
-    An interface's first address is its own, whatever a configuration says.
+    An interface's first IPv4 address is its own, whatever a configuration says.
     """
     noted: tuple[VirtualAddress, ...] = ()
     with suppress(OSError, msgspec.DecodeError):
@@ -30,7 +31,7 @@ async def remove_stale(netlink: AsyncIPRoute, config: Config, note: Path) -> Non
     secondary = {
         (link.name, found.address)
         for link in (await links.links(netlink)).values()
-        for found in link.addresses[1:]
+        for found in _virtual(link)
     }
     configured = (
         address
@@ -49,3 +50,9 @@ async def remove(netlink: AsyncIPRoute, held: Iterable[VirtualAddress], why: str
                 log.warning("removed %s from %s: %s", address, address.device, why)
         except NetError as error:
             log.error("%s", error)
+
+
+def _virtual(link: Link) -> list[InterfaceAddress]:
+    """The addresses of an interface that may be virtual ones."""
+    ipv4 = [address for address in link.addresses if address.address.version == 4]
+    return [address for address in link.addresses if address not in ipv4[:1]]

@@ -9,7 +9,6 @@ import asyncio
 import gc
 import logging
 import time
-from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
 
@@ -30,21 +29,19 @@ from trimaran.daemon.realtime import become_realtime, keep_collector_away
 from trimaran.daemon.station import Station
 from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timerfd import TimerFd
-from trimaran.daemon.wires import Wires
+from trimaran.daemon.wires import Wire, Wires
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import VirtualRouter
+from trimaran.model.ip import IPAddress
+from trimaran.model.router import RouterKey, VirtualRouter
 from trimaran.model.tracking import Readings
 from trimaran.net import links
 from trimaran.net.links import Link
-from trimaran.vrrp import events, packet
-from trimaran.vrrp.actions import State
+from trimaran.vrrp import events
+from trimaran.vrrp.actions import SendAdvertisement, State
 from trimaran.vrrp.group import Group, group_state
 from trimaran.vrrp.notices import Happened, News, Subject
 
 log = logging.getLogger("speaker")
-
-Key = tuple[str, int]
-"""What identifies a virtual router on this director: interface and VRID."""
 
 _STATUS_SECONDS = 1.0
 _COLLECT_EVERY = 10 * SECOND
@@ -57,10 +54,10 @@ class Speaker:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._holdings = Holdings(send)
-        self._stations: dict[Key, Station] = {}
+        self._stations: dict[RouterKey, Station] = {}
         self._links: dict[str, Link] = {}
         self._wires = Wires(self._receive)
-        self._unknown_vrids: set[Key] = set()
+        self._unknown_vrids: set[RouterKey] = set()
         self._timer = TimerFd()
         self._collected = time.monotonic_ns()
         self._tasks: list[asyncio.Task[None]] = []
@@ -119,7 +116,7 @@ class Speaker:
     # Configuration
 
     def _configure(self, message: ConfigureSpeaker) -> None:
-        wanted = {(router.interface, router.vrid): router for router in message.routers}
+        wanted = {router.key: router for router in message.routers}
         for key in self._stations.keys() - wanted.keys():
             gone = self._stations.pop(key)
             gone.removed = True
@@ -131,7 +128,7 @@ class Speaker:
             self._maintenance = message.maintenance
             for station in self._stations.values():
                 station.tell(events.Maintenance(self._maintenance))
-        self._wires.open({interface for interface, _ in wanted}, self._links)
+        self._wires.open(message.routers, self._links)
         for key, router in wanted.items():
             if key in self._stations:
                 self._stations[key].reconfigure(router)
@@ -139,7 +136,7 @@ class Speaker:
                 self._add(key, router, was_master=key in message.resumed)
         self.changed()
 
-    def _add(self, key: Key, router: VirtualRouter, *, was_master: bool) -> None:
+    def _add(self, key: RouterKey, router: VirtualRouter, *, was_master: bool) -> None:
         departing = frozenset(self._departing)
         holder = Holder(router.name, self._netlink, self._holdings, self._links.get, departing)
         station = self._stations[key] = Station(router, holder, self)
@@ -164,7 +161,7 @@ class Speaker:
                 self._links.pop(change.before.name, None)
             if change.after is not None:
                 self._links[change.after.name] = change.after
-            self._wires.open({interface for interface, _ in self._stations}, self._links)
+            self._wires.open((s.router for s in self._stations.values()), self._links)
             self._tell_of_surroundings()
             for station in self._stations.values():
                 station.tell_of_change(change)
@@ -176,22 +173,22 @@ class Speaker:
 
     # Packets and timers
 
-    def _receive(self, interface: str) -> None:
-        for datagram in self._wires.receive(interface):
-            heard = packet.decode(datagram)
-            station = self._stations.get((interface, heard.vrid or 0))
+    def _receive(self, wire: Wire) -> None:
+        for heard in self._wires.receive(wire):
+            key = RouterKey(wire.interface, wire.group.version == 6, heard.vrid or 0)
+            station = self._stations.get(key)
             if station is not None:
                 station.tell(heard)
-            elif heard.vrid is not None and (interface, heard.vrid) not in self._unknown_vrids:
-                self._unknown_vrids.add((interface, heard.vrid))
-                log.info("%s: %s advertises VRID %d", interface, heard.sender, heard.vrid)
+            elif heard.vrid is not None and key not in self._unknown_vrids:
+                self._unknown_vrids.add(key)
+                log.info("%s: %s advertises VRID %d", wire.interface, heard.sender, heard.vrid)
         self._settle()
 
     def _timer_fired(self) -> None:
         self._timer.clear()
         # What has arrived before the deadline counts, however late this process is.
-        for interface in self._wires.interfaces:
-            self._receive(interface)
+        for wire in self._wires.wires:
+            self._receive(wire)
         now = time.monotonic_ns()
         for station in self._stations.values():
             station.expire(now)
@@ -235,8 +232,8 @@ class Speaker:
         if router.group is not None:
             self._unsettled.add(router.group)
 
-    def send(self, interface: str, payload: bytes, source: IPv4Address) -> None:
-        self._wires.send(interface, payload, source)
+    def send(self, router: VirtualRouter, action: SendAdvertisement) -> None:
+        self._wires.send(router, action)
 
     def changed(self) -> None:
         """Report once for all that changes in this turn of the loop."""
@@ -247,7 +244,7 @@ class Speaker:
     def happened(self, happened: Happened) -> None:
         self._send(RouterNews(happened))
 
-    def handed_over(self, name: str, successor: IPv4Address | None) -> None:
+    def handed_over(self, name: str, successor: IPAddress | None) -> None:
         self._send(HandedOver(name, successor))
 
     # Reports

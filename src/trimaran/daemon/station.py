@@ -4,12 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from ipaddress import IPv4Address
 from typing import Protocol
 
 from trimaran.daemon.holding import Holder
 from trimaran.daemon.messages import RouterStatus
 from trimaran.model.duration import SECOND
+from trimaran.model.ip import IPAddress
 from trimaran.model.router import VirtualRouter
 from trimaran.model.tracking import Reading, Readings, Tracker, TrackerKind
 from trimaran.net.links import Change, Link
@@ -38,7 +38,7 @@ class Surroundings(Protocol):
         """A machine was told something: its sync group may have to act."""
         ...
 
-    def send(self, interface: str, payload: bytes, source: IPv4Address) -> None:
+    def send(self, router: VirtualRouter, action: SendAdvertisement) -> None:
         """Send an advertisement."""
         ...
 
@@ -46,7 +46,7 @@ class Surroundings(Protocol):
         """A virtual router is in another state."""
         ...
 
-    def handed_over(self, name: str, successor: IPv4Address | None) -> None:
+    def handed_over(self, name: str, successor: IPAddress | None) -> None:
         """A virtual router's hand-over is over."""
         ...
 
@@ -136,8 +136,7 @@ class Station:
         age = (time.monotonic_ns() - view.since) / SECOND if view.since else 0.0
         return RouterStatus(
             name=router.name,
-            interface=router.interface,
-            vrid=router.vrid,
+            key=router.key,
             state=view.state.value,
             reason=view.reason,
             since=time.time() - age,
@@ -154,9 +153,8 @@ class Station:
     def _perform(self, action: Action) -> None:
         name = self.router.name
         match action:
-            case SendAdvertisement(advertisement, source):
-                payload = packet.encode(advertisement, source)
-                self._around.send(self.router.interface, payload, source)
+            case SendAdvertisement():
+                self._around.send(self.router, action)
             case StateChanged(old, new, reason):
                 log.info("%s: %s -> %s: %s", name, old, new, reason)
                 self._around.changed()
@@ -197,14 +195,22 @@ def _state_of_interface(
     owner = router.priority == packet.OWNER_PRIORITY
     virtual = set() if owner else {address.address for address in router.addresses}
     link = links.get(router.interface)
-    primary = link.primary(virtual) if link is not None else None
+    transport = router.transport
+    primary = link.primary(virtual, ipv6=transport.ipv6) if link is not None else None
     if link is None:
         return events.InterfaceDown(f"interface {router.interface} does not exist")
     if not link.up and router.track_primary:
         return events.InterfaceDown(f"interface {router.interface} is down")
+    if transport.source is not None:
+        primary = transport.source
+        if primary not in {a.address for a in link.addresses if a.usable}:
+            return events.InterfaceDown(f"interface {router.interface} has no address {primary}")
     if primary is None:
+        kind = "IPv6 link-local" if transport.ipv6 else "IPv4"
         besides = " besides virtual ones" if link.addresses else ""
-        return events.InterfaceDown(f"interface {router.interface} has no IPv4 address{besides}")
+        return events.InterfaceDown(f"interface {router.interface} has no {kind} address{besides}")
+    if transport.peers == ():
+        return events.InterfaceDown("there is no unicast_peer")
     if reason := unserved.get(router.interface):
         return events.InterfaceDown(f"the dataplane cannot serve: {reason}")
     return events.InterfaceUp(primary)

@@ -187,8 +187,8 @@ def render_json(status: Status, now: float | None = None) -> bytes:
 def _router(router: RouterStatus) -> RouterDocument:
     return RouterDocument(
         name=router.name,
-        interface=router.interface,
-        vrid=router.vrid,
+        interface=router.key.interface,
+        vrid=router.key.vrid,
         state=router.state,
         reason=router.reason,
         since=_instant(router.since),

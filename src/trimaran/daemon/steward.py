@@ -56,6 +56,7 @@ from trimaran.model import difference
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
+from trimaran.model.router import RouterKey
 from trimaran.vrrp.actions import State
 from trimaran.vrrp.handover import PATIENCE
 
@@ -316,18 +317,16 @@ class Steward:
                 ConfigureSpeaker(self._config.virtual_routers, resumed, self._maintenance)
             )
 
-    def _resumable(self) -> tuple[tuple[str, int], ...]:
+    def _resumable(self) -> tuple[RouterKey, ...]:
         """The virtual routers that were master so lately that no backup can have noticed."""
         silence = (time.monotonic() - self._last_words_at) * SECOND
         intervals = {
-            (router.interface, router.vrid): router.advertisement_interval
-            for router in self._config.virtual_routers
+            router.key: router.advertisement_interval for router in self._config.virtual_routers
         }
         return tuple(
-            (router.interface, router.vrid)
+            router.key
             for router in self._last_words.routers
-            if router.state == State.MASTER
-            and silence < 2 * intervals.get((router.interface, router.vrid), 0)
+            if router.state == State.MASTER and silence < 2 * intervals.get(router.key, 0)
         )
 
     def _configure_checker(self) -> None:

@@ -22,7 +22,12 @@ async def settle(dataplane: XdpOperator) -> list[str]:
     """
     async with AsyncIPRoute() as netlink:
         found = await links.links(netlink)
-        local = {address.address for link in found.values() for address in link.addresses}
+        local = {
+            address.address
+            for link in found.values()
+            for address in link.addresses
+            if isinstance(address.address, IPv4Address)
+        }
         dataplane.set_local(local)
         dataplane.set_held(local & dataplane.virtual_addresses())
         return await _find(NextHops(netlink, dataplane), dataplane, found)

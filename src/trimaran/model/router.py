@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
 from trimaran.model.notification import NOBODY, Notify
 from trimaran.model.tracking import Track
+from trimaran.model.transport import MULTICAST, Transport
 
 
 class InitialState(StrEnum):
@@ -24,9 +26,17 @@ class GratuitousArp:
     delay: int = 5 * SECOND
 
 
+class RouterKey(NamedTuple):
+    """What identifies a virtual router on a director (RFC 9568, 5.2.3)."""
+
+    interface: str
+    ipv6: bool
+    vrid: int
+
+
 @dataclass(frozen=True, slots=True)
 class VirtualRouter:
-    """One `vrrp_instance`. The VRID identifies it on its interface (RFC 9568, 5.2.3)."""
+    """One `vrrp_instance`."""
 
     name: str
     interface: str
@@ -37,6 +47,9 @@ class VirtualRouter:
     advertisement_interval: int = SECOND
     preempt: bool = True
     password: bytes | None = None
+    sealed: bool = False
+    """Whether the password is proved by an authentication header (`auth_type AH`), not sent."""
+    transport: Transport = MULTICAST
     addresses: tuple[VirtualAddress, ...] = ()
     tracked: tuple[Track, ...] = ()
     track_primary: bool = True
@@ -45,3 +58,7 @@ class VirtualRouter:
     """The sync group that it belongs to."""
     notify: Notify = NOBODY
     gratuitous_arp: GratuitousArp = GratuitousArp()
+
+    @property
+    def key(self) -> RouterKey:
+        return RouterKey(self.interface, self.transport.ipv6, self.vrid)

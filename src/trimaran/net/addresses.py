@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
@@ -10,6 +10,13 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from trimaran.model.address import VirtualAddress
 from trimaran.net.errors import NetError, explain
+
+_IFA_F_NODAD = 0x02
+_IFA_F_HOMEADDRESS = 0x10
+_IFA_F_MANAGETEMPADDR = 0x100
+_IFA_F_NOPREFIXROUTE = 0x200
+_IFA_F_MCAUTOJOIN = 0x400
+_FOR_EVER = 0xFFFFFFFF
 
 
 async def add(ipr: AsyncIPRoute, address: VirtualAddress) -> bool:
@@ -40,22 +47,25 @@ async def remove(ipr: AsyncIPRoute, address: VirtualAddress) -> bool:
 
 
 async def present(ipr: AsyncIPRoute, device: str) -> frozenset[VirtualAddress]:
-    """The IPv4 addresses of a device; none if there is no such device."""
+    """The addresses of a device; none if there is no such device."""
     try:
         index = socket.if_nametoindex(device)
     except OSError:
         return frozenset()
     found = set()
-    async for message in await ipr.addr("dump", family=socket.AF_INET, index=index):
-        label = message.get_attr("IFA_LABEL")
-        found.add(
-            VirtualAddress(
-                address=IPv4Address(message.get_attr("IFA_LOCAL")),
-                prefix_length=message["prefixlen"],
-                device=device,
-                label=label if label != device else None,
+    for family in (socket.AF_INET, socket.AF_INET6):
+        async for message in await ipr.addr("dump", family=family, index=index):
+            label = message.get_attr("IFA_LABEL")
+            found.add(
+                VirtualAddress(
+                    address=ip_address(
+                        message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+                    ),
+                    prefix_length=message["prefixlen"],
+                    device=device,
+                    label=label if label != device else None,
+                )
             )
-        )
     return frozenset(found)
 
 
@@ -69,7 +79,36 @@ async def _request(ipr: AsyncIPRoute, command: str, address: VirtualAddress) -> 
         "address": str(address.address),
         "prefixlen": address.prefix_length,
     }
-    if command == "add" and address.label is not None:
-        request["label"] = address.label
+    if address.attributes.peer is not None:
+        request |= {"local": str(address.address), "address": str(address.attributes.peer)}
+    if command == "add":
+        request |= _settings(address)
     await ipr.addr(command, **request)
     return True
+
+
+def _settings(address: VirtualAddress) -> dict[str, Any]:
+    """What an address is added with.
+
+    IPv6 addresses without duplicate address detection: it would leave a new master without its
+    address for a second, and for good if the old one still answered.
+    """
+    attributes = address.attributes
+    flags = (
+        attributes.home * _IFA_F_HOMEADDRESS
+        | attributes.manage_temporary * _IFA_F_MANAGETEMPADDR
+        | (not attributes.prefix_route) * _IFA_F_NOPREFIXROUTE
+        | attributes.join_group * _IFA_F_MCAUTOJOIN
+        | (address.address.version == 6) * _IFA_F_NODAD
+    )
+    settings: dict[str, Any] = {"scope": attributes.scope}
+    if flags:
+        settings["flags"] = flags
+    if address.label is not None:
+        settings["label"] = address.label
+    if attributes.broadcast is not None:
+        settings["broadcast"] = str(attributes.broadcast)
+    if attributes.preferred is not None:
+        settings["preferred"] = attributes.preferred
+        settings["valid"] = _FOR_EVER
+    return settings

@@ -17,7 +17,8 @@ from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
 LINKS = 0x1
 NEIGHBOURS = 0x4
-IPV4_ADDRESSES = 0x10
+ADDRESSES = 0x10 | 0x100
+"""Of IPv4 and of IPv6."""
 
 _BATCH = 16
 _BUFFER = 8 << 20

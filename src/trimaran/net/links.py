@@ -1,27 +1,31 @@
-"""Network interfaces: what they are, whether they are up, and which IPv4 addresses they have."""
+"""Network interfaces: what they are, whether they are up, and which addresses they have."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
-from socket import AF_INET, AF_UNSPEC
+from ipaddress import ip_address
+from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
 
-from trimaran.net.events import IPV4_ADDRESSES, LINKS, follow, unhurried
+from trimaran.model.ip import IPAddress
+from trimaran.net.events import ADDRESSES, LINKS, follow, unhurried
 
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
 _IFA_F_SECONDARY = 0x01
+_IFA_F_UNUSABLE = 0x08 | 0x40
+"""Duplicate address detection has failed, or has not ended yet. IPv6 only."""
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAddress:
-    """An IPv4 address of an interface. Secondary ones share the subnet of an earlier one."""
+    """An address of an interface. Secondary ones (IPv4) share the subnet of an earlier one."""
 
-    address: IPv4Address
+    address: IPAddress
     prefix_length: int
-    secondary: bool
+    secondary: bool = False
+    usable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,21 @@ class Link:
     up: bool
     addresses: tuple[InterfaceAddress, ...] = ()
 
-    def primary(self, virtual: Collection[IPv4Address] = ()) -> IPv4Address | None:
+    def primary(
+        self, virtual: Collection[IPAddress] = (), *, ipv6: bool = False
+    ) -> IPAddress | None:
         """The address to send advertisements from: the first that is not one of `virtual`.
 
-        Virtual addresses come and go, except those that an address owner (priority 255) has of
-        its own: for it, nothing is to be left out.
+        For IPv6 a link-local one (RFC 9568, 5.1.2.1). Virtual addresses come and go, except those
+        that an address owner (priority 255) has of its own: for it, nothing is to be left out.
         """
-        candidates = [a for a in self.addresses if a.address not in virtual]
+        candidates = [
+            a
+            for a in self.addresses
+            if a.address not in virtual
+            and (a.address.version == 6) == ipv6
+            and (not ipv6 or (a.address.is_link_local and a.usable))
+        ]
         first = min(candidates, key=lambda a: a.secondary, default=None)
         return first.address if first is not None else None
 
@@ -60,8 +72,9 @@ async def links(ipr: AsyncIPRoute) -> dict[int, Link]:
     async for message in unhurried(await ipr.link("dump")):
         _apply(table, message)
     addresses: defaultdict[int, list[InterfaceAddress]] = defaultdict(list)
-    async for message in unhurried(await ipr.addr("dump", family=AF_INET)):
-        addresses[message["index"]].append(_address(message))
+    for family in (AF_INET, AF_INET6):
+        async for message in unhurried(await ipr.addr("dump", family=family)):
+            addresses[message["index"]].append(_address(message))
     return {
         index: replace(link, addresses=tuple(addresses[index])) for index, link in table.items()
     }
@@ -79,7 +92,7 @@ async def with_xdp(ipr: AsyncIPRoute) -> list[str]:
 
 async def watch(ipr: AsyncIPRoute) -> AsyncIterator[Change]:
     """Every interface there is, then every change of interfaces and their addresses, for ever."""
-    async for before, after in follow(LINKS | IPV4_ADDRESSES, lambda: links(ipr), _apply):
+    async for before, after in follow(LINKS | ADDRESSES, lambda: links(ipr), _apply):
         yield Change(before, after)
 
 
@@ -90,7 +103,7 @@ def _apply(table: dict[int, Link], message: Any) -> None:
             if message["family"] == AF_UNSPEC:
                 _apply_link(table, message)
         case "RTM_NEWADDR" | "RTM_DELADDR":
-            if message["family"] == AF_INET and message["index"] in table:
+            if message["family"] in (AF_INET, AF_INET6) and message["index"] in table:
                 _apply_address(table, message)
 
 
@@ -126,8 +139,11 @@ def _apply_address(table: dict[int, Link], message: Any) -> None:
 
 
 def _address(message: Any) -> InterfaceAddress:
+    ipv4, flags = message["family"] == AF_INET, message["flags"]
     return InterfaceAddress(
-        IPv4Address(message.get_attr("IFA_LOCAL")),
+        # With a peer, IFA_ADDRESS is that one's.
+        ip_address(message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")),
         message["prefixlen"],
-        bool(message["flags"] & _IFA_F_SECONDARY),
+        secondary=ipv4 and bool(flags & _IFA_F_SECONDARY),
+        usable=ipv4 or not flags & _IFA_F_UNUSABLE,
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import TypeVar
 
 from trimaran.model.config import Config
+from trimaran.model.ip import IPAddress
 from trimaran.model.router import VirtualRouter
 from trimaran.model.tracking import Track, TrackerKind
 from trimaran.plan.priorities import HIGHEST
@@ -23,7 +23,7 @@ class Existing:
 
     vips: tuple[str, ...]
     """What messages call each VIP: `VRID 1 (192.168.1.10)`."""
-    addresses: tuple[tuple[IPv4Address, ...], ...]
+    addresses: tuple[tuple[IPAddress, ...], ...]
     """The addresses of each VIP."""
     lists: tuple[tuple[str, ...], ...]
     """The hosts of each by priority, all healthy; equal ones as the files came."""
@@ -78,7 +78,7 @@ def _name(key: tuple[int, str], members: _Members) -> str:
     return f"VRID {vrid}{where} ({', '.join(map(str, _addresses(members)))})"
 
 
-def _addresses(members: _Members) -> list[IPv4Address]:
+def _addresses(members: _Members) -> list[IPAddress]:
     return [vip.address for vip in next(iter(members.values())).addresses]
 
 
@@ -163,7 +163,7 @@ def _weighted(router: VirtualRouter) -> Iterator[Track]:
 
 
 def _shared_addresses(groups: Mapping[str, _Members]) -> Iterator[str]:
-    holders: dict[IPv4Address, dict[str, None]] = {}
+    holders: dict[IPAddress, dict[str, None]] = {}
     for name, members in groups.items():
         for router in members.values():
             for vip in router.addresses:

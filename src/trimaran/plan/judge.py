@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from ipaddress import IPv4Interface
 
+from trimaran.model.ip import IPAddress
 from trimaran.plan.evaluate import evaluate
 from trimaran.plan.existing import Existing
 from trimaran.plan.planner import plan
@@ -71,7 +72,9 @@ def _weights(
     if not addresses:
         raise ValueError("say the VIPs' weights by address: --vip 10.0.0.1=0.3")
     each = demand.vips if isinstance(demand.vips, tuple) else (Fraction(1),) * demand.vips
-    said = {address.ip: weight for address, weight in zip(addresses, each, strict=True)}
+    said: dict[IPAddress, Fraction] = {
+        address.ip: weight for address, weight in zip(addresses, each, strict=True)
+    }
     for members in found.addresses:
         for address in members:
             if address not in said:

@@ -12,9 +12,9 @@ Adding what is there and removing what is not are no errors.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address
 
 from trimaran.model.address import VirtualAddress
+from trimaran.model.ip import IPAddress
 from trimaran.vrrp.packet import Advertisement
 
 
@@ -30,10 +30,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendAdvertisement:
-    """Multicast this advertisement from `source`, the interface's primary address."""
+    """Send this advertisement from `source`, as `exchange.outgoing` makes datagrams of it.
+
+    `sequence`: the number in its authentication header, if the virtual router uses one.
+    """
 
     advertisement: Advertisement
-    source: IPv4Address
+    source: IPAddress
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class LowerPriorityReceived:
 class HandoverEnded:
     """A hand-over is over: this one is master now; None: nobody took over."""
 
-    successor: IPv4Address | None
+    successor: IPAddress | None
 
 
 @dataclass(frozen=True, slots=True)

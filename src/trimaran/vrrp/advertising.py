@@ -63,4 +63,5 @@ class Advertising:
         said = advertisement(situation.router, situation.priority if priority is None else priority)
         if interval is not None:
             said = replace(said, interval=interval)
-        self._outbox.put(SendAdvertisement(said, situation.primary))
+        situation.sequence += situation.router.sealed
+        self._outbox.put(SendAdvertisement(said, situation.primary, situation.sequence))

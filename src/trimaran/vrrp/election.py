@@ -1,8 +1,8 @@
 """What an advertisement that is meant for a virtual router means for it."""
 
 from enum import Enum, auto
-from ipaddress import IPv4Address
 
+from trimaran.model.ip import IPAddress
 from trimaran.vrrp.packet import Advertisement
 from trimaran.vrrp.situation import Situation
 
@@ -29,8 +29,8 @@ def as_backup(situation: Situation, heard: Advertisement) -> Verdict:
     return Verdict.PREEMPT
 
 
-def as_master(situation: Situation, heard: Advertisement, sender: IPv4Address) -> Verdict:
+def as_master(situation: Situation, heard: Advertisement, sender: IPAddress) -> Verdict:
     """RFC 9568, 6.4.3, (700) to (760): of equal priorities the higher primary address wins."""
-    mine = situation.priority, situation.primary
-    assert mine[1] is not None, "only a router with an address is ever master"
-    return Verdict.FOLLOW if (heard.priority, sender) > mine else Verdict.INSIST
+    assert situation.primary is not None, "only a router with an address is ever master"
+    mine = situation.priority, int(situation.primary)
+    return Verdict.FOLLOW if (heard.priority, int(sender)) > mine else Verdict.INSIST

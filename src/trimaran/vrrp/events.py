@@ -1,8 +1,8 @@
 """What happens to a virtual router. Besides these, `packet.Received` and `packet.Discarded`."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
+from trimaran.model.ip import IPAddress
 from trimaran.model.router import VirtualRouter
 from trimaran.model.tracking import Readings
 from trimaran.vrrp.packet import Discarded, Received
@@ -23,12 +23,12 @@ class Started:
 class InterfaceUp:
     """Its interface is up and has this primary address; also says that the address changed."""
 
-    primary: IPv4Address
+    primary: IPAddress
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceDown:
-    """Its interface is gone, down or without an IPv4 address; `reason` says which."""
+    """Its interface is gone, down or without an address to send from; `reason` says which."""
 
     reason: str
 
@@ -68,7 +68,7 @@ class TimerExpired:
 class AddressMissing:
     """Somebody else removed this virtual address from its device."""
 
-    address: IPv4Address
+    address: IPAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The VRRP state machine, version 2 (RFC 3768, 6) and version 3 (RFC 9568, 6), for IPv4.
+"""The VRRP state machine, version 2 (RFC 3768, 6) and version 3 (RFC 9568, 6).
 
 One `Machine` a virtual router. It has no clock and no socket: `handle` takes what happened and
 the time, and returns what is to be done; `deadline` is the only timer it wants. Its shell owes it
@@ -24,8 +24,7 @@ The states and the ways between them are here. What a state has to do is in its 
     handover     a planned farewell                         the last moments of MASTER
 """
 
-from ipaddress import IPv4Address
-
+from trimaran.model.ip import IPAddress
 from trimaran.model.router import InitialState, VirtualRouter
 from trimaran.vrrp.actions import (
     Action,
@@ -137,8 +136,8 @@ class Machine:
 
     def _take(self, event: Event, now: int) -> None:
         match event:
-            case Received(heard, sender):
-                self._receive(heard, sender, now)
+            case Received():
+                self._receive(event, now)
             case Discarded(reason, detail, _, sender):
                 self._reception.discard(reason, detail, sender)
             case TimerExpired():
@@ -294,7 +293,7 @@ class Machine:
             self._situation.maintenance = on
             self._heed_faults(now)
 
-    def _succeed(self, heard: Advertisement, sender: IPv4Address, now: int) -> None:
+    def _succeed(self, heard: Advertisement, sender: IPAddress, now: int) -> None:
         """The successor is here."""
         purpose = self._handover.purpose
         self._outbox.put(HandoverEnded(sender))
@@ -341,11 +340,12 @@ class Machine:
 
     # Receiving
 
-    def _receive(self, heard: Advertisement, sender: IPv4Address, now: int) -> None:
+    def _receive(self, received: Received, now: int) -> None:
         if self._state not in (State.BACKUP, State.MASTER):
             return
-        if not self._reception.admit(heard, sender):
+        if not self._reception.admit(received):
             return
+        heard, sender = received.advertisement, received.sender
         if self._handover.purpose is not None:
             if heard.priority != 0:
                 self._succeed(heard, sender, now)
@@ -354,7 +354,7 @@ class Machine:
         else:
             self._receive_as_backup(heard, sender, now)
 
-    def _receive_as_backup(self, heard: Advertisement, sender: IPv4Address, now: int) -> None:
+    def _receive_as_backup(self, heard: Advertisement, sender: IPAddress, now: int) -> None:
         match as_backup(self._situation, heard):
             case Verdict.FOLLOW:
                 self._waiting.follow(heard, sender)
@@ -364,7 +364,7 @@ class Machine:
             case Verdict.PREEMPT:
                 self._waiting.expect_preemption(heard, sender)
 
-    def _receive_as_master(self, heard: Advertisement, sender: IPv4Address, now: int) -> None:
+    def _receive_as_master(self, heard: Advertisement, sender: IPAddress, now: int) -> None:
         mine = self._situation.priority
         if as_master(self._situation, heard, sender) is Verdict.FOLLOW:
             self._waiting.follow(heard, sender)
@@ -385,7 +385,7 @@ class Machine:
 
     # Changes from outside
 
-    def _restore(self, address: IPv4Address) -> None:
+    def _restore(self, address: IPAddress) -> None:
         if self._state is State.MASTER and (lost := self._possession.restore(address)):
             self._announcing.send(lost)
             self._outbox.warn(f"missing {address}", f"{address} was removed by somebody: put back")

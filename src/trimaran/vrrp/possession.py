@@ -1,8 +1,7 @@
 """Which addresses are put on the machine and taken off it."""
 
-from ipaddress import IPv4Address
-
 from trimaran.model.address import VirtualAddress
+from trimaran.model.ip import IPAddress
 from trimaran.vrrp.actions import AddAddresses, RemoveAddresses
 from trimaran.vrrp.outbox import Outbox
 from trimaran.vrrp.situation import Situation
@@ -22,7 +21,7 @@ class Possession:
         """Take all of them off."""
         self._remove(self._situation.router.addresses)
 
-    def restore(self, address: IPv4Address) -> tuple[VirtualAddress, ...]:
+    def restore(self, address: IPAddress) -> tuple[VirtualAddress, ...]:
         """Put one back that was lost; which one it is, if it is one of these."""
         lost = tuple(a for a in self._situation.router.addresses if a.address == address)
         self._add(lost)

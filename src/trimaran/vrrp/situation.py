@@ -1,8 +1,8 @@
 """What a machine knows of itself, and of what it depends on."""
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 
+from trimaran.model.ip import IPAddress
 from trimaran.model.router import VirtualRouter
 from trimaran.model.tracking import Readings
 from trimaran.vrrp.packet import OWNER_PRIORITY
@@ -17,16 +17,18 @@ class Situation:
     `primary`: its interface's primary address, if it has one; `link_fault`: why its interface
     is unfit, if it is; `readings`: what is known of its trackers; `shared_fault`: why its sync
     group is unfit, if it is. `yields`: it leaves a lesser master alone until it is master again;
-    `maintenance`: it shall take no part.
+    `maintenance`: it shall take no part. `sequence`: the highest number that an authentication
+    header of the virtual router had, sent or received.
     """
 
     router: VirtualRouter
-    primary: IPv4Address | None = None
+    primary: IPAddress | None = None
     link_fault: str | None = field(init=False)
     readings: Readings = field(default_factory=dict)
     shared_fault: str | None = None
     yields: bool = False
     maintenance: bool = False
+    sequence: int = 0
     standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,8 +1,8 @@
 """What can be seen of a virtual router from outside."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
+from trimaran.model.ip import IPAddress
 from trimaran.vrrp.actions import State
 
 
@@ -20,7 +20,7 @@ class View:
     reason: str
     since: int
     priority: int
-    master: IPv4Address | None
+    master: IPAddress | None
     interval: int
     transitions: int
     adverts_sent: int

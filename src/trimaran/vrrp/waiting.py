@@ -1,8 +1,7 @@
 """A backup's side: what it knows of the master, and how long it waits for the next sign of it."""
 
-from ipaddress import IPv4Address
-
 from trimaran.model.duration import SECOND
+from trimaran.model.ip import IPAddress
 from trimaran.vrrp.packet import Advertisement
 from trimaran.vrrp.situation import Situation
 
@@ -16,7 +15,7 @@ class Waiting:
 
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
-        self.master: IPv4Address | None = None
+        self.master: IPAddress | None = None
         self.interval = situation.router.advertisement_interval
         self.deadline: int | None = None
         self.rival = False
@@ -26,12 +25,12 @@ class Waiting:
         self._since = 0
         self._expectation = ""  # why an expiring timer is no surprise
 
-    def know(self, master: IPv4Address | None) -> None:
+    def know(self, master: IPAddress | None) -> None:
         """This one is master: this router itself, or nobody that is known."""
         self.master = master
         self.interval = self._situation.router.advertisement_interval
 
-    def follow(self, heard: Advertisement, sender: IPv4Address) -> None:
+    def follow(self, heard: Advertisement, sender: IPAddress) -> None:
         """The sender is master. Its interval counts (RFC 9568, 6.1)."""
         self.master, self.interval = sender, heard.interval
 
@@ -55,14 +54,14 @@ class Waiting:
         """Wait for the other members of the sync group from now on."""
         self.deadline, self.candidacy = None, reason
 
-    def expect_takeover(self, sender: IPv4Address, now: int) -> None:
+    def expect_takeover(self, sender: IPAddress, now: int) -> None:
         """The master has left (priority 0): wait for the skew time at most."""
         soon = now + self._situation.skew(self.interval)
         if self.deadline is None or soon < self.deadline:
             self.deadline = soon
         self._expectation = f"{sender} has left (priority 0)"
 
-    def expect_preemption(self, heard: Advertisement, sender: IPv4Address) -> None:
+    def expect_preemption(self, heard: Advertisement, sender: IPAddress) -> None:
         """A lesser one is master: its advertisements do not put the timer off."""
         mine = self._situation.priority
         self._expectation = f"priority {mine}, {sender} has only {heard.priority}"
