@@ -7,6 +7,7 @@ queue of its own, and a slow netlink answer never holds up an advertisement.
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from pyroute2 import AsyncIPRoute
 
@@ -24,6 +25,9 @@ from trimaran.vrrp.actions import Action, AddAddresses, Announce, RemoveAddresse
 log = logging.getLogger("speaker")
 
 _HOLD_SECONDS = 0.05
+_SUCCESSION_SECONDS = 0.05
+"""For so long an address stays after another master was heard, which advertises before it serves:
+it has to put the address on its own device first."""
 _LINGER_SECONDS = 0.1
 """For so long the dataplane serves an address that is gone: clients learn in a moment only that
 it is elsewhere, and what they send meanwhile is forwarded all the same."""
@@ -93,11 +97,13 @@ class Holder:
         self._find_link = find_link
         self._held: dict[VirtualAddress, None] = {}
         self._queue: asyncio.Queue[Action] = asyncio.Queue()
+        self._more = asyncio.Event()
         self._task = spawn(self._work(after), f"addresses of {name}")
 
     def put(self, action: Action) -> None:
         """Queue an action."""
         self._queue.put_nowait(action)
+        self._more.set()
 
     def announce_again(self, device: str) -> None:
         """Announce what is held on a device whose MAC address has changed."""
@@ -128,7 +134,9 @@ class Holder:
         match action:
             case AddAddresses(added):
                 await self._add(added)
-            case RemoveAddresses(removed):
+            case RemoveAddresses(removed, succeeded):
+                if succeeded:
+                    await self._serve_on()
                 for address in removed:
                     # First out of the books: its going is no surprise then.
                     if address in self._held:
@@ -137,6 +145,13 @@ class Holder:
                 asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._let_go)
             case Announce(announced, repeat):
                 self._announce(announced, repeat)
+
+    async def _serve_on(self) -> None:
+        """Wait until the other master serves too, or until there is something else to do."""
+        self._more.clear()
+        if self._queue.empty():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._more.wait(), _SUCCESSION_SECONDS)
 
     def _let_go(self) -> None:
         self._holdings.say(self, tuple(self._held))

@@ -17,9 +17,9 @@ class Possession:
         """Put all of them on their devices."""
         self._add(self._situation.router.addresses)
 
-    def release(self) -> None:
-        """Take all of them off."""
-        self._remove(self._situation.router.addresses)
+    def release(self, *, succeeded: bool) -> None:
+        """Take all of them off; `succeeded`: another master has them, or is about to."""
+        self._remove(self._situation.router.addresses, succeeded=succeeded)
 
     def restore(self, address: IPAddress) -> tuple[VirtualAddress, ...]:
         """Put one back that was lost; which one it is, if it is one of these."""
@@ -39,9 +39,9 @@ class Possession:
         if movable := self._movable(addresses):
             self._outbox.put(AddAddresses(movable))
 
-    def _remove(self, addresses: tuple[VirtualAddress, ...]) -> None:
+    def _remove(self, addresses: tuple[VirtualAddress, ...], *, succeeded: bool = False) -> None:
         if movable := self._movable(addresses):
-            self._outbox.put(RemoveAddresses(movable))
+            self._outbox.put(RemoveAddresses(movable, succeeded))
 
     def _movable(self, addresses: tuple[VirtualAddress, ...]) -> tuple[VirtualAddress, ...]:
         """Without the interface's own address, which an owner keeps whatever happens."""
