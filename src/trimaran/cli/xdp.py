@@ -71,8 +71,8 @@ def attach(
     run it again from time to time: nothing else changes by that.
 
     How much room there is stays as it was, too, if nothing else is said; for other room the
-    tables are made anew, and are empty then. At first there is room for 1048576 connections, 4096
-    services and 16384 real servers.
+    tables are made anew, and are empty then. At first there is room for 1048576 connections of
+    IPv4 and as many of IPv6, 4096 services and 16384 real servers.
     """
     import asyncio
 
@@ -92,6 +92,7 @@ def attach(
     given = {name: number for name, number in wanted.items() if number is not None}
     with hold_tables(_PATIENCE_SECONDS):
         capacity = replace(present_capacity() or Capacity(), **given)
+        capacity = replace(capacity, flows6=capacity.flows)  # no daemon is there to make it later
         plane = XdpDataplane.open(capacity, log=lambda line: click.echo(line, err=True))
         try:
             for interface in interfaces:

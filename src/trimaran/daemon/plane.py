@@ -9,9 +9,7 @@ and a program that does not serve it.
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
 
@@ -175,8 +173,8 @@ class Plane:
                 self._report()
 
     def _take_addresses(self) -> None:
-        local = _ipv4(a.address for link in self._links.values() for a in link.addresses)
-        announced = _ipv4(address.address for address in self._announced)
+        local = {address.address for link in self._links.values() for address in link.addresses}
+        announced = {address.address for address in self._announced}
         self._dataplane.set_local(local)
         self._dataplane.set_held((local | announced) & self._service_addresses)
 
@@ -269,7 +267,3 @@ class Plane:
         attachments = self._dataplane.attachments()
         modes = {name: attachment.mode for name, attachment in attachments.items()}
         self._send(PlaneStatus(Kind.XDP, modes, self._trouble))
-
-
-def _ipv4(addresses: Iterable[IPAddress]) -> set[IPv4Address]:
-    return {address for address in addresses if isinstance(address, IPv4Address)}

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
+from trimaran.model.routing import Routing
 from trimaran.vrrp.packet import Advertisement
 
 
@@ -57,6 +58,20 @@ class RemoveAddresses:
 
     addresses: tuple[VirtualAddress, ...]
     succeeded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddRouting:
+    """Make these routes and rules, after the addresses that they need."""
+
+    routing: Routing
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRouting:
+    """Remove these routes and rules, before the addresses."""
+
+    routing: Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,8 @@ Action = (
     SendAdvertisement
     | AddAddresses
     | RemoveAddresses
+    | AddRouting
+    | RemoveRouting
     | Announce
     | StateChanged
     | PriorityChanged

@@ -19,7 +19,7 @@ class Waiting:
         self.interval = situation.router.advertisement_interval
         self.deadline: int | None = None
         self.rival = False
-        """Whether the master that was heard is about to yield: a lesser one, or one that has left."""
+        """Whether the master that was heard is about to yield: a lesser one, or one that left."""
         self.candidacy: str | None = None
         """Why it would be master but for its sync group, which is not ready."""
         self._since = 0
