@@ -3,7 +3,7 @@
 
 python := .venv/bin/python
 
-.PHONY: demo test test-long test-vm test-differential sim lint bench setup clean
+.PHONY: demo test test-long test-vm test-differential sim lint bench bench-dataplane setup clean
 
 demo: setup
 	.venv/bin/trimaran lab demo
@@ -12,6 +12,7 @@ test: setup lint
 	$(python) -m pytest -q -m "not long and not vm"
 
 test-long: setup
+	@tools/setup long
 	$(python) -m pytest -q -m long
 
 # Random stories of clusters in simulated time, on all CPUs. A failure names its seed.
@@ -48,6 +49,11 @@ lint: setup
 
 bench: setup
 	bench/run
+
+# The XDP dataplane beside others, as ratios in one run: docs/performance.md.
+bench-dataplane:
+	@tools/setup bench
+	$(python) bench/dataplane.py
 
 setup:
 	@tools/setup

@@ -5,6 +5,7 @@ from ipaddress import IPv4Interface
 
 from trimaran.conf.notifications import notify
 from trimaran.conf.report import Report
+from trimaran.conf.routing import virtual_routing
 from trimaran.conf.schema import Setting
 from trimaran.conf.table import vrrp as table
 from trimaran.conf.table.tracking import TRACK_ENTRY, TRACK_INTERFACE
@@ -88,6 +89,7 @@ def _virtual_router(
         tracked=tracked,
         track_primary=not instance[table.DONT_TRACK_PRIMARY],
         notify=notify(instance, global_defs),
+        routing=virtual_routing(instance, report),
         gratuitous_arp=_gratuitous_arp(instance, global_defs),
     )
 

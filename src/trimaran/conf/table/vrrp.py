@@ -5,6 +5,7 @@ from ipaddress import IPv4Interface
 from trimaran.conf.schema import Block, Entries, Keyword
 from trimaran.conf.table.groups import VRRP_SYNC_GROUP
 from trimaran.conf.table.notify import INSTANCE_NOTIFY
+from trimaran.conf.table.routing import INSTANCE as ROUTING
 from trimaran.conf.table.tracking import INSTANCE_TRACKS
 from trimaran.conf.values import (
     UINT32,
@@ -130,6 +131,7 @@ VRRP_INSTANCE = Keyword(
             VIRTUAL_IPADDRESS,
             GARP_MASTER_DELAY,
             GARP_MASTER_REPEAT,
+            *ROUTING,
             *INSTANCE_NOTIFY,
         ),
     ),
