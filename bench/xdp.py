@@ -209,8 +209,8 @@ def xdpbench(targets: list[str], case: Case, frame: bytes, bursts: int, burst: i
     return results
 
 
-def measure(director: Director, targets: list[str], case: Case, bursts: int) -> str:
-    """One case on an empty table; the line to print."""
+def measure(director: Director, targets: list[str], case: Case, bursts: int) -> tuple[float, str]:
+    """One case on an empty table; how many floors it is, and the line to print."""
     tables = director.plane.tables
     for memory in (tables.flows, tables.flows6, tables.counters):
         memory[...] = 0
@@ -224,7 +224,7 @@ def measure(director: Director, targets: list[str], case: Case, bursts: int) -> 
         raise SystemExit(f"xdp: {case.name}: {entries} connections entered, not {sent}")
     times = "".join(f"{results[n]['min']:9.0f} /{results[n]['med']:5.0f}" for n in PROGRAMS)
     floor, anchor, ours = (results[name]["med"] for name in PROGRAMS)
-    return f"{case.name:27}{times}{ours / floor:9.1f}{ours / anchor:9.2f}"
+    return ours / floor, f"{case.name:27}{times}{ours / floor:9.1f}{ours / anchor:9.2f}"
 
 
 def machine() -> str:
@@ -245,6 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bursts", type=int, default=31, help="interleaved repeats of a case")
     parser.add_argument("--only", default="", help="cases whose name has this in it")
+    parser.add_argument("--json", type=argparse.FileType("w"), help="write the ratios there, too")
     arguments = parser.parse_args()
     if _UNSHARED not in os.environ:
         # No running director is found and taken over, and the mount ends with this process.
@@ -261,9 +262,13 @@ def main() -> None:
     try:
         loaded = {"anchor": anchor.program_descriptor("anchor"), "trimaran": director.plane.program}
         with pins(loaded) as targets:
+            ratios = {}
             for case in CASES:
                 if arguments.only in case.name:
-                    print(measure(director, targets, case, arguments.bursts), flush=True)
+                    ratios[case.name], line = measure(director, targets, case, arguments.bursts)
+                    print(line, flush=True)
+        if arguments.json is not None:
+            json.dump(ratios, arguments.json)
     finally:
         anchor.close()
         director.plane.close(remove=True)

@@ -18,7 +18,7 @@ from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.dataplane.xdp.statistics import Estimators
 from trimaran.dataplane.xdp.told import Told, enter
 from trimaran.model.ip import IPAddress
-from trimaran.model.service import ServiceKey
+from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.sync.record import Record
 
 _USUAL = Capacity()
@@ -132,6 +132,17 @@ class XdpDataplane(XdpOperator):
     def left_out(self) -> Sequence[str]:
         """What the last `apply` had to leave out: the same `apply` later may find room."""
         return self._editor.left_out()
+
+    def connections_of(
+        self, servers: Iterable[tuple[ServiceKey, ServerKey]]
+    ) -> dict[tuple[ServiceKey, ServerKey], int]:
+        """How many connections these have, active and inactive."""
+        active, inactive = self.tables.connections()
+        records = self._editor.destinations()
+        return {
+            one: int(active[records[one]]) + int(inactive[records[one]]) if one in records else 0
+            for one in servers
+        }
 
     def set_icmp_rate(self, per_second: int) -> None:
         """How many ICMP errors each CPU may send a second."""
