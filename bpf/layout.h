@@ -25,6 +25,7 @@
 #define WAYS 4096		/* to clients, by hash, on each CPU */
 #define FRAGMENTED_PACKETS 16384	/* remembered at a time */
 #define EVENTS 16
+#define DECISIONS_BYTES (1 << 18)	/* told of and not read yet: some 2,000 */
 
 #define IPV4 4
 #define IPV6 6
@@ -303,6 +304,50 @@ struct behaviour {
 	__s32 reserved;
 };
 
+/* Which packets to virtual addresses are told of (trimaran xdp trace). */
+struct tracing {
+	__u64 until;		/* ticks; 0: nobody asks */
+	union address client;
+	union address client_mask;
+	union address virtual_address;
+	union address virtual_mask;
+	__u32 ports;		/* the client's and the virtual one */
+	__u32 ports_mask;
+	__u32 per_tick;		/* how many are told of, on each CPU */
+	__u8 protocol;		/* 0: any */
+	__u8 version;		/* of IP; 0: any */
+	__u16 reserved;
+};
+
+/* What became of a packet. */
+struct decision {
+	__u64 time;		/* ktime (ns) */
+	union address client;
+	union address virtual_address;
+	__u64 before;		/* control word of its entry, 0: none; before the packet ... */
+	__u64 after;		/* ... and after it */
+	__u32 ports;
+	__u32 service;		/* or NO_SERVICE */
+	__u32 length;		/* of the IP packet */
+	__u32 events;		/* bits by enum event */
+	__u32 verdict;
+	__u32 skipped;		/* such packets before it that were too many to tell of */
+	__u8 protocol;
+	__u8 flags;		/* TCP's */
+	__u8 version;		/* of IP */
+	__u8 reserved[5];
+};
+
+/* A CPU's packet between the beginning and the end. */
+struct traced {
+	struct decision decision;
+	__u64 events[EVENTS];	/* as they were */
+	__u32 tick;
+	__u32 told;		/* in this tick */
+	__u32 skipped;
+	__u32 reserved;
+};
+
 /* What user space changes while the program runs, each with one store. */
 struct live {
 	__u64 version;			/* hash of this layout and its sizes */
@@ -321,6 +366,7 @@ struct live {
 	__u32 candidates;		/* for drop_packet: would have begun a connection */
 	__u32 reserved;
 	struct behaviour behaviour;
+	struct tracing tracing;
 	__u8 transition[4 * STATES * 32];	/* direction << 10 | state << 5 | flags */
 	struct hop unresolved_hop;
 	__u32 server_filter[FILTER_WORDS];	/* by hash: may be a masqueraded server's address */

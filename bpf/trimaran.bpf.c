@@ -4,6 +4,7 @@
 #include "enter.h"
 #include "reply.h"
 #include "states.h"
+#include "trace.h"
 #include "tunnel_error.h"
 #include "vlan.h"
 
@@ -427,10 +428,14 @@ int trimaran(struct xdp_md *ctx)
 	if (is_tag(eth->h_proto))
 		tags = take_tags(ctx);
 
-	int verdict = is_ipv6(ctx) ? handle6(ctx) : handle4(ctx);
+	int six = is_ipv6(ctx);
+	int traced = live.tracing.until && (six ? begin_trace6(ctx) : begin_trace4(ctx));
+	int verdict = six ? handle6(ctx) : handle4(ctx);
 
 	if (verdict > XDP_REDIRECT)
 		verdict = go_on(ctx, verdict);
+	if (traced)
+		end_trace(verdict);
 	return tags && verdict != XDP_DROP && !put_tags(ctx, tags) ? XDP_DROP : verdict;
 }
 

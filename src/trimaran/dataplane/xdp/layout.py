@@ -225,6 +225,42 @@ BEHAVIOUR: Final = np.dtype(
 
 HOP: Final = np.dtype([("address", ADDRESS), ("interface", "<u4"), ("version", "<u4")])
 
+TRACING: Final = np.dtype(
+    [
+        ("until", "<u8"),
+        ("client", "u1", (16,)),
+        ("client_mask", "u1", (16,)),
+        ("virtual_address", "u1", (16,)),
+        ("virtual_mask", "u1", (16,)),
+        ("ports", ">u2", (2,)),
+        ("ports_mask", ">u2", (2,)),
+        ("per_tick", "<u4"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("reserved", "<u2"),
+    ]
+)
+
+DECISION: Final = np.dtype(
+    [
+        ("time", "<u8"),
+        ("client", "u1", (16,)),
+        ("virtual_address", "u1", (16,)),
+        ("before", "<u8"),
+        ("after", "<u8"),
+        ("ports", ">u2", (2,)),
+        ("service", "<u4"),
+        ("length", "<u4"),
+        ("events", "<u4"),
+        ("verdict", "<u4"),
+        ("skipped", "<u4"),
+        ("protocol", "u1"),
+        ("flags", "u1"),
+        ("version", "u1"),
+        ("reserved", "u1", (5,)),
+    ]
+)
+
 LIVE: Final = np.dtype(
     [
         ("version", "<u8"),
@@ -243,6 +279,7 @@ LIVE: Final = np.dtype(
         ("candidates", "<u4"),
         ("reserved", "<u4"),
         ("behaviour", BEHAVIOUR),
+        ("tracing", TRACING),
         ("transition", "u1", (4, STATES, 32)),
         ("unresolved_hop", HOP),
         ("server_filter", "<u4", (FILTER_WORDS,)),
@@ -303,6 +340,8 @@ _STRUCTS: Final = {
     "events": EVENTS,
     "interface": INTERFACE,
     "behaviour": BEHAVIOUR,
+    "tracing": TRACING,
+    "decision": DECISION,
     "hop": HOP,
     "live": LIVE,
     "ledger": LEDGER,

@@ -37,6 +37,8 @@ MASQUERADED: Final = {4: "masqueraded", 6: "masqueraded6"}
 FRAGMENTS: Final = "fragments"
 WAYS: Final = "ways"
 BUDGETS: Final = "icmp_budgets"
+DECISIONS: Final = "decisions"
+TRACED: Final = "traced"
 MAPS: Final = (
     *_MAPPED,
     LIVE_MAP,
@@ -45,6 +47,8 @@ MAPS: Final = (
     FRAGMENTS,
     WAYS,
     BUDGETS,
+    DECISIONS,
+    TRACED,
 )
 
 
@@ -71,6 +75,7 @@ class Tables:
         self.counters = mapped["counters"].reshape(-1, len(self.destinations))
         words = self.counters.itemsize // 8
         self._counter_words = self.counters.view("<u8").reshape(*self.counters.shape, words)
+        self.decisions = descriptors[DECISIONS]
         self.live = self._map(LIVE_MAP, layout.LIVE)[0]
         # By version of IP, as all that is there for each.
         self.service_ids = {version: descriptors[name] for version, name in SERVICE_IDS.items()}
