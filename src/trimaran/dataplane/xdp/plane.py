@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from trimaran.dataplane.base import DataplaneError, Service
-from trimaran.dataplane.steps import AddService, Step
+from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.attach import Attachment
@@ -30,6 +30,7 @@ class XdpDataplane(XdpOperator):
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded.tables)
         self._loaded = loaded
+        self._editor.prepare = self._make_room
         self._estimators = Estimators(loaded.tables)
         self._attachments: dict[str, Attachment] = {}
         self._indices: dict[str, int] = {}
@@ -93,15 +94,12 @@ class XdpDataplane(XdpOperator):
     def apply(self, services: Sequence[Service]) -> Sequence[str]:
         """As `Dataplane.apply`. What cannot be served is left out, with a line the first time;
         everything else is applied."""
-        lines = self._make_room(service.key for service in services)
-        lines += self._editor.apply(services)
+        lines = self._editor.apply(services)
         self._expire_with(lines)
         return lines
 
     def execute(self, step: Step) -> None:
         """As `Operator`."""
-        if isinstance(step, AddService):
-            self._make_room([step.service])
         super().execute(step)
         self._expire_with([step])
 
