@@ -41,7 +41,7 @@ def watched(router: VirtualRouter) -> tuple[Track, ...]:
     """The trackers that matter, besides the virtual router's own interface."""
     tracked = {track.tracker: track for track in router.tracked}
     for address in router.addresses:
-        if address.device != router.interface:
+        if address.device != router.interface and address.tracked:
             track = interface(address.device)
             tracked.setdefault(track.tracker, track)
     return tuple(tracked.values())
