@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from trimaran.daemon.pace import SLOWNESS
+
 LAN, CLIENT, DIRECTOR, REAL = (f"vmdir-{name}" for name in ("lan", "client", "director", "real"))
 VIP, SERVER = "192.168.1.10", "192.168.1.201"
-PATIENCE = 150.0
+PATIENCE = 6.0 * SLOWNESS
 """Seconds. In the VM, on a busy machine, a daemon takes half a minute to start."""
 
 NETWORK = f"""

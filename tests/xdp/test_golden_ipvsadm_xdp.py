@@ -19,7 +19,7 @@ from click.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from golden_bench import Bench
-from golden_ipvsadm import Session, Step, look_back, look_up, masked, session
+from golden_ipvsadm import Session, Step, look_back, look_up, masked, session, sessions
 
 from trimaran.cli.ipvsadm import listing
 from trimaran.cli.ipvsadm.main import main
@@ -28,14 +28,19 @@ from trimaran.cli.xdp import xdp
 FAR_ENOUGH = {
     "01-empty": 19,
     "02-tcp-dr-basic": 7,
+    "04-tun": 21,
     "07-persistence": 18,
     "08-thresholds": 24,
+    "10-sctp": 19,
     "11-schedulers": 14,
     "14-errors-service": 34,
     "16-weights": 12,
     "17-timeouts": 16,
+    "19-order": 16,
     "20-conn-dr": 22,
     "22-conn-persist": 16,
+    "23-stats": 18,
+    "25-names": 14,
     "26-option-conflicts": 23,
     "28-trash-and-readd": 18,
     "32-quiesce": 17,
@@ -44,9 +49,21 @@ FAR_ENOUGH = {
 
 LEFT_OUT = {
     "07-persistence": re.compile(r"\[2001:|--pe |:506\d"),
+    "10-sctp": re.compile(r"\[2001:"),
+    "19-order": re.compile(r"\[2001:|-f -?\d|FWM"),
     "22-conn-persist": re.compile(r"\[2001:"),
+    "23-stats": re.compile(r"\[2001:"),
+    "25-names": re.compile(r"\[2001:|vip6"),
 }
-"""IPv6 services, and what persistence engines look into, among others: all but these is played."""
+"""IPv6 services, firewall marks, and what persistence engines look into, among others: all but
+these is played."""
+
+DO_NOT_APPLY = {
+    "05-ipv6": "IPv6 from the first command on",
+    "13-save-restore": "each of its inputs has a firewall mark",
+    "29-sip-pe": "a persistence engine from the first command on",
+    "31-unprivileged": "what IPVS's netlink family says to those who may not",
+}
 
 KERNELS_OWN = "cat /proc/"
 SYSCTL = "sysctl -w net.ipv4.vs."
@@ -95,6 +112,10 @@ def player(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         assert attached.exit_code == 0, attached.output
         yield Session(run, inject, tmp_path)
         assert CliRunner().invoke(xdp, ["detach"]).exit_code == 0
+
+
+def test_every_session_is_played_or_does_not_apply() -> None:
+    assert sorted([*FAR_ENOUGH, *DO_NOT_APPLY]) == sessions()
 
 
 @pytest.mark.parametrize("name", FAR_ENOUGH)
