@@ -15,6 +15,7 @@ from trimaran.conf.notifications import channels
 from trimaran.conf.reading import read
 from trimaran.conf.report import Abandoned, Report
 from trimaran.conf.routers import report_absent_interfaces, virtual_routers
+from trimaran.conf.routing import static_routing
 from trimaran.conf.schema import Setting
 from trimaran.conf.services import virtual_services
 from trimaran.conf.surroundings import NOTHING_AROUND, Surroundings
@@ -119,6 +120,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
     sessions = bfd_sessions(file.all(BFD_INSTANCE), report)
     synchronisation = _synchronisation(global_defs, routers, report)
     told = channels(global_defs, report)
+    static = static_routing(file, report)
     report_vain_weights(file.all(VRRP_INSTANCE), file.all(VRRP_SYNC_GROUP), trackers, report)
     if report.errors:
         return None
@@ -141,6 +143,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
         trackers.used(track for router in routers for track in router.tracked),
         groups,
         told,
+        static,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 from trimaran.conf.addresses import Entry, report_mixed_families, virtual_addresses
 from trimaran.conf.notifications import notify
 from trimaran.conf.report import Report
+from trimaran.conf.routing import virtual_routing
 from trimaran.conf.schema import Setting
 from trimaran.conf.table import vrrp as table
 from trimaran.conf.table.addresses import DEV, VIRTUAL_ADDRESS
@@ -101,6 +102,7 @@ def _virtual_router(
         tracked=tracked,
         track_primary=not instance[table.DONT_TRACK_PRIMARY],
         notify=notify(instance, global_defs),
+        routing=virtual_routing(instance, report),
         gratuitous_arp=_gratuitous_arp(instance, global_defs),
     )
 

@@ -6,7 +6,7 @@ queue of its own, and a slow netlink answer never holds up an advertisement.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from pyroute2 import AsyncIPRoute
 
@@ -15,15 +15,24 @@ from trimaran.daemon.messages import HoldRequest
 from trimaran.daemon.tasks import spawn
 from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
-from trimaran.net import addresses
+from trimaran.model.routing import Route, Rule
+from trimaran.net import addresses, routing
 from trimaran.net.announce import Announcer
 from trimaran.net.errors import NetError
 from trimaran.net.links import Link
-from trimaran.vrrp.actions import Action, AddAddresses, Announce, RemoveAddresses
+from trimaran.vrrp.actions import (
+    Action,
+    AddAddresses,
+    AddRouting,
+    Announce,
+    RemoveAddresses,
+    RemoveRouting,
+)
 
 log = logging.getLogger("speaker")
 
 _HOLD_SECONDS = 0.05
+_AGAIN_SECONDS = 1.0
 _LINGER_SECONDS = 0.1
 """For so long the dataplane serves an address that is gone: clients learn in a moment only that
 it is elsewhere, and what they send meanwhile is forwarded all the same."""
@@ -92,7 +101,10 @@ class Holder:
         self._holdings = holdings
         self._find_link = find_link
         self._held: dict[VirtualAddress, None] = {}
-        self._queue: asyncio.Queue[Action] = asyncio.Queue()
+        self._routed: dict[Route | Rule, bool] = {}  # which of them were made
+        self._failing: set[Route | Rule] = set()
+        self._again = False
+        self._queue: asyncio.Queue[Action | None] = asyncio.Queue()
         self._task = spawn(self._work(after), f"addresses of {name}")
 
     def put(self, action: Action) -> None:
@@ -108,6 +120,12 @@ class Holder:
         """Whether this router holds the address."""
         return any(held.device == device and held.address == address for held in self._held)
 
+    def route_again(self) -> None:
+        """Routes and rules may have been removed, or can be made now: make what is not there."""
+        if self._routed and not self._again:
+            self._again = True
+            self._queue.put_nowait(None)
+
     async def finish(self) -> None:
         """Wait until everything queued is done, then end."""
         await self._queue.join()
@@ -118,7 +136,11 @@ class Holder:
         while True:
             action = await self._queue.get()
             try:
-                await self._perform(action)
+                if action is None:
+                    self._again = False
+                    await self._route([entry for entry in self._routed if entry.tracked])
+                else:
+                    await self._perform(action)
             except NetError as error:
                 log.error("%s", error)
             finally:
@@ -135,8 +157,42 @@ class Holder:
                         del self._held[address]
                         await addresses.remove(self._netlink, address)
                 asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._let_go)
+            case AddRouting(wanted):
+                entries: tuple[Route | Rule, ...] = (*wanted.routes, *wanted.rules)
+                self._routed |= dict.fromkeys(entries, False)
+                await self._route(entries)
+            case RemoveRouting(unwanted):
+                await self._unroute((*unwanted.rules, *unwanted.routes))
             case Announce(announced, repeat):
                 self._announce(announced, repeat)
+
+    async def _route(self, entries: Iterable[Route | Rule]) -> None:
+        """Make what is not there. What cannot be made is tried again as long as it is wanted."""
+        failed = False
+        for entry in entries:
+            try:
+                made = await routing.add(self._netlink, entry)
+            except NetError as error:
+                failed = True
+                if entry not in self._failing:
+                    log.error("%s", error)
+                self._failing.add(entry)
+                continue
+            if made and self._routed[entry]:
+                log.warning("%s was removed by somebody: put back", entry)
+            self._failing.discard(entry)
+            self._routed[entry] = True
+        if failed:
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.route_again)
+
+    async def _unroute(self, entries: Iterable[Route | Rule]) -> None:
+        for entry in entries:
+            self._failing.discard(entry)
+            if self._routed.pop(entry, None) is not None:
+                try:
+                    await routing.remove(self._netlink, entry)
+                except NetError as error:
+                    log.error("%s", error)
 
     def _let_go(self) -> None:
         self._holdings.say(self, tuple(self._held))

@@ -12,6 +12,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.bfd import BfdSession
 from trimaran.model.ip import IPAddress
 from trimaran.model.router import RouterKey, VirtualRouter
+from trimaran.model.routing import NO_ROUTING, Routing
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 from trimaran.model.sync import Synchronisation
@@ -32,11 +33,13 @@ class ConfigureSpeaker(Message, frozen=True):
 
     `resumed`: those that were master when the speaker before this one
     died, so short a time ago that no backup can have noticed. `maintenance`: none shall take part.
+    `routing`: routes and rules besides those of virtual routers.
     """
 
     routers: tuple[VirtualRouter, ...]
     resumed: tuple[RouterKey, ...] = ()
     maintenance: bool = False
+    routing: Routing = NO_ROUTING
 
 
 class FailOver(Message, frozen=True):

@@ -11,7 +11,8 @@ from pyroute2 import AsyncIPRoute
 from trimaran.daemon.encoding import decoder
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
-from trimaran.net import addresses, links
+from trimaran.model.routing import Route, Rule
+from trimaran.net import addresses, links, routing
 from trimaran.net.errors import NetError
 from trimaran.net.links import InterfaceAddress, Link
 
@@ -39,7 +40,20 @@ async def remove_stale(netlink: AsyncIPRoute, config: Config, note: Path) -> Non
         for address in router.addresses
         if (address.device, address.address) in secondary
     )
+    await remove_routing(netlink, config)
     await remove(netlink, dict.fromkeys((*noted, *configured)), "left behind")
+
+
+async def remove_routing(netlink: AsyncIPRoute, config: Config) -> None:
+    """Remove the routes and rules of virtual routers. Others than ours are made otherwise."""
+    for router in config.virtual_routers:
+        entries: tuple[Rule | Route, ...] = (*router.routing.rules, *router.routing.routes)
+        for entry in entries:
+            try:
+                if await routing.remove(netlink, entry):
+                    log.warning("removed %s: nobody holds it any more", entry)
+            except NetError as error:
+                log.error("%s", error)
 
 
 async def remove(netlink: AsyncIPRoute, held: Iterable[VirtualAddress], why: str) -> None:

@@ -26,6 +26,7 @@ from trimaran.daemon.messages import (
     Unserved,
 )
 from trimaran.daemon.realtime import become_realtime, keep_collector_away
+from trimaran.daemon.route_watch import RouteWatch
 from trimaran.daemon.station import Station
 from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timerfd import TimerFd
@@ -33,6 +34,7 @@ from trimaran.daemon.wires import Wire, Wires
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.ip import IPAddress
 from trimaran.model.router import RouterKey, VirtualRouter
+from trimaran.model.routing import NO_ROUTING
 from trimaran.model.tracking import Readings
 from trimaran.net import links
 from trimaran.net.links import Link
@@ -77,6 +79,10 @@ class Speaker:
         self._netlink = AsyncIPRoute()
         await self._netlink.setup_endpoint()
         self._links = {link.name: link for link in (await links.links(self._netlink)).values()}
+        static = Holder("the daemon", self._netlink, self._holdings, self._links.get, ())
+        self._routes = RouteWatch(
+            static, lambda: (station.holder for station in self._stations.values())
+        )
         self._tasks = [
             spawn(self._watch_links(), "watch links"),
             spawn(self._report_regularly(), "report"),
@@ -111,7 +117,8 @@ class Speaker:
         for station in stations:
             await station.stopped.wait()
         self._settle()
-        await asyncio.gather(*(station.holder.finish() for station in stations))
+        holders = (station.holder for station in stations)
+        await asyncio.gather(self._routes.finish(), *(holder.finish() for holder in holders))
 
     # Configuration
 
@@ -129,6 +136,8 @@ class Speaker:
             for station in self._stations.values():
                 station.tell(events.Maintenance(self._maintenance))
         self._wires.open(message.routers, self._links)
+        routed = any(router.routing != NO_ROUTING for router in message.routers)
+        self._routes.configure(message.routing, needed=routed)
         for key, router in wanted.items():
             if key in self._stations:
                 self._stations[key].reconfigure(router)
@@ -165,6 +174,7 @@ class Speaker:
             self._tell_of_surroundings()
             for station in self._stations.values():
                 station.tell_of_change(change)
+            self._routes.put_back()
             self._settle()
 
     def _tell_of_surroundings(self) -> None:

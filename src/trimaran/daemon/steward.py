@@ -228,6 +228,7 @@ class Steward:
 
     async def _let_go(self) -> None:
         held, self._held = self._held, ()
+        await orphans.remove_routing(self._netlink, self._config)
         await orphans.remove(self._netlink, held, "the speaker is gone")
 
     # Messages
@@ -314,7 +315,9 @@ class Steward:
             self._speaker.send(Unserved(self._plane_status.unserved))
             self._speaker.send(self._knowledge.readings())
             self._speaker.send(
-                ConfigureSpeaker(self._config.virtual_routers, resumed, self._maintenance)
+                ConfigureSpeaker(
+                    self._config.virtual_routers, resumed, self._maintenance, self._config.routing
+                )
             )
 
     def _resumable(self) -> tuple[RouterKey, ...]:

@@ -6,6 +6,7 @@ from trimaran.model.bfd import BfdSession
 from trimaran.model.group import SyncGroup
 from trimaran.model.notification import NO_CHANNELS, Channels
 from trimaran.model.router import VirtualRouter
+from trimaran.model.routing import NO_ROUTING, Routing
 from trimaran.model.script import ScriptPolicy
 from trimaran.model.service import VirtualService
 from trimaran.model.sync import Synchronisation
@@ -32,3 +33,4 @@ class Config:
     trackers: tuple[Definition, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()
     channels: Channels = NO_CHANNELS
+    routing: Routing = NO_ROUTING

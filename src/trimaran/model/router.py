@@ -7,6 +7,7 @@ from typing import NamedTuple
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
 from trimaran.model.notification import NOBODY, Notify
+from trimaran.model.routing import NO_ROUTING, Routing
 from trimaran.model.tracking import Track
 from trimaran.model.transport import MULTICAST, Transport
 
@@ -57,6 +58,7 @@ class VirtualRouter:
     group: str | None = None
     """The sync group that it belongs to."""
     notify: Notify = NOBODY
+    routing: Routing = NO_ROUTING
     gratuitous_arp: GratuitousArp = GratuitousArp()
 
     @property

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
+from trimaran.model.routing import Routing
 from trimaran.vrrp.packet import Advertisement
 
 
@@ -52,6 +53,20 @@ class RemoveAddresses:
     """Take these addresses off their devices."""
 
     addresses: tuple[VirtualAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddRouting:
+    """Make these routes and rules, after the addresses that they need."""
+
+    routing: Routing
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRouting:
+    """Remove these routes and rules, before the addresses."""
+
+    routing: Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,8 @@ Action = (
     SendAdvertisement
     | AddAddresses
     | RemoveAddresses
+    | AddRouting
+    | RemoveRouting
     | Announce
     | StateChanged
     | PriorityChanged

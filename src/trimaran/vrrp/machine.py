@@ -402,6 +402,7 @@ class Machine:
                 self._waiting.begin(now, 0)
         if self._state is State.MASTER:
             self._announcing.send(self._possession.change(old.addresses))
+            self._possession.change_routing(old.routing)
             self._waiting.know(self._situation.primary)
             self._advertising.hurry(now)
         self._take_stand(now)

@@ -1,8 +1,9 @@
-"""Which addresses are put on the machine and taken off it."""
+"""Which addresses, routes and rules are put on the machine and taken off it."""
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
-from trimaran.vrrp.actions import AddAddresses, RemoveAddresses
+from trimaran.model.routing import NO_ROUTING, Routing
+from trimaran.vrrp.actions import AddAddresses, AddRouting, RemoveAddresses, RemoveRouting
 from trimaran.vrrp.outbox import Outbox
 from trimaran.vrrp.situation import Situation
 
@@ -14,11 +15,13 @@ class Possession:
         self._situation, self._outbox = situation, outbox
 
     def take(self) -> None:
-        """Put all of them on their devices."""
+        """Put all of them on their devices, then make the routes and rules."""
         self._add(self._situation.router.addresses)
+        self._route(AddRouting, self._situation.router.routing)
 
     def release(self) -> None:
-        """Take all of them off."""
+        """Take all of them off, after the routes and rules."""
+        self._route(RemoveRouting, self._situation.router.routing)
         self._remove(self._situation.router.addresses)
 
     def restore(self, address: IPAddress) -> tuple[VirtualAddress, ...]:
@@ -34,6 +37,16 @@ class Possession:
         self._remove(tuple(a for a in before if a not in now))
         self._add(added)
         return added
+
+    def change_routing(self, before: Routing) -> None:
+        """Have the routes and rules of a new configuration instead of these."""
+        now = self._situation.router.routing
+        self._route(RemoveRouting, before.without(now))
+        self._route(AddRouting, now.without(before))
+
+    def _route(self, action: type[AddRouting | RemoveRouting], routing: Routing) -> None:
+        if routing != NO_ROUTING:
+            self._outbox.put(action(routing))
 
     def _add(self, addresses: tuple[VirtualAddress, ...]) -> None:
         if movable := self._movable(addresses):

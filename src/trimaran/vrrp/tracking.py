@@ -3,7 +3,8 @@
 A tracker with weight 0 that is not well puts the virtual router in FAULT. Weights move the
 priority: a positive one while the tracker is well, a negative one while it is not. The number in
 a file is multiplied with the weight; -254 and less is a FAULT, with weight 0 any number but 0.
-Devices of virtual addresses count as tracked with weight 0, unless listed with a weight.
+Devices of virtual addresses, routes and rules count as tracked with weight 0, unless listed with
+a weight.
 
 A script that has not ended yet says nothing: a virtual router that only a FAULT of it could
 stop waits for it, and its weight does not count.
@@ -40,11 +41,19 @@ class Standing:
 def watched(router: VirtualRouter) -> tuple[Track, ...]:
     """The trackers that matter, besides the virtual router's own interface."""
     tracked = {track.tracker: track for track in router.tracked}
-    for address in router.addresses:
-        if address.device != router.interface and address.tracked:
-            track = interface(address.device)
+    for device in _devices(router):
+        if device != router.interface:
+            track = interface(device)
             tracked.setdefault(track.tracker, track)
     return tuple(tracked.values())
+
+
+def _devices(router: VirtualRouter) -> Iterator[str]:
+    yield from (address.device for address in router.addresses if address.tracked)
+    yield from (route.device for route in router.routing.routes if route.device and route.tracked)
+    for rule in router.routing.rules:
+        if rule.tracked:
+            yield from filter(None, (rule.input_device, rule.output_device))
 
 
 def standing(router: VirtualRouter, readings: Readings) -> Standing:

@@ -9,10 +9,11 @@ name (see `known`). Times are nanoseconds. One file for each family of blocks:
     checks    health checks
     bfd       BFD sessions
     tracking  what virtual routers watch
+    routing   routes and rules
 """
 
 from trimaran.conf.schema import Block
-from trimaran.conf.table import bfd, checks, globals, services, tracking, vrrp
+from trimaran.conf.table import bfd, checks, globals, routing, services, tracking, vrrp
 
-_VRRP = (*tracking.TOP, *bfd.TOP, *vrrp.TOP)
+_VRRP = (*routing.TOP, *tracking.TOP, *bfd.TOP, *vrrp.TOP)
 FILE = Block("(top)", (*globals.TOP, *_VRRP, *checks.TOP, *services.TOP))

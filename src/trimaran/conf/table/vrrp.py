@@ -5,6 +5,7 @@ from trimaran.conf.table import transport
 from trimaran.conf.table.addresses import OPTIONS, VIRTUAL_ADDRESS
 from trimaran.conf.table.groups import VRRP_SYNC_GROUP
 from trimaran.conf.table.notify import INSTANCE_NOTIFY
+from trimaran.conf.table.routing import INSTANCE as ROUTING
 from trimaran.conf.table.tracking import INSTANCE_TRACKS
 from trimaran.conf.values import (
     UINT32,
@@ -117,6 +118,7 @@ VRRP_INSTANCE = Keyword(
             NO_VIRTUAL_IPADDRESS,
             GARP_MASTER_DELAY,
             GARP_MASTER_REPEAT,
+            *ROUTING,
             *INSTANCE_NOTIFY,
         ),
     ),
