@@ -115,8 +115,6 @@ def _look_at_the_adverts(net: Network) -> None:
     said = set()
     for router in (net.a, net.b):
         adverts = net.adverts(router)
-        if not adverts:  # unicast does not come to the watcher
-            continue
         assert any(_vrrp(advert).priority == 0 for advert in adverts) or router is net.b
         for advert in adverts:
             vrrp = _vrrp(advert)

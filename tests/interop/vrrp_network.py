@@ -163,7 +163,8 @@ def network(directory: Path) -> Iterator[Network]:
 def _build(prefix: str) -> None:
     lan = f"{prefix}-lan"
     ip("-n", lan, "link", "add", "br0", "type", "bridge", "stp_state", "0", "mcast_snooping", "0")
-    ip("-n", lan, "link", "set", "br0", "up")
+    # It learns nothing, like a hub: who watches hears what is for others too.
+    ip("-n", lan, "link", "set", "br0", "up", "type", "bridge", "ageing_time", "0")
     for number, name in enumerate(HOSTS, 1):
         host = f"{prefix}-{name}"
         ip("-n", lan, "link", "add", "name", name, "type", "veth", "peer", "eth0", "netns", host)
