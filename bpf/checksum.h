@@ -59,11 +59,19 @@ __noinline __u64 sum_bytes(struct xdp_md *ctx, __u32 offset, __u32 length)
 	return s.sum;
 }
 
+static __always_inline __u64 sum_address(const union address *a)
+{
+	return (__u64)a->word[0] + a->word[1] + a->word[2] + a->word[3];
+}
+
 /* The sum of the pseudo header that TCP's and UDP's checksums cover, of the packet as it is now. */
 static __always_inline __u64 sum_pseudo(const struct packet *p)
 {
-	return (__u64)p->ip->saddr + p->ip->daddr + bpf_htons(p->protocol) +
-	       bpf_htons(p->length - p->ip->ihl * 4);
+	__u64 rest = (__u64)bpf_htons(p->protocol) + bpf_htons(p->length - p->header);
+
+	if (p->version == IPV6)
+		return sum_address(&p->ip6->source) + sum_address(&p->ip6->target) + rest;
+	return (__u64)p->ip->saddr + p->ip->daddr + rest;
 }
 
 /* Senders on the same machine leave the TCP or UDP checksum to hardware: until then the field
@@ -79,8 +87,6 @@ static __always_inline int checksum_is_missing(struct xdp_md *ctx, const struct 
 		return 0;
 	if (p->mtu && p->length > p->mtu)
 		return 1;
-	__u32 header = p->ip->ihl * 4;
-
-	return fold(pseudo + sum_bytes(ctx, sizeof(struct ethhdr) + header,
-				       p->length - header)) != 0xffff;
+	return fold(pseudo + sum_bytes(ctx, sizeof(struct ethhdr) + p->header,
+				       p->length - p->header)) != 0xffff;
 }

@@ -10,7 +10,7 @@ enum { ENTER_DONE, ENTER_IGNORED, ENTER_AGAIN };
 __noinline int enter_one(__u32 index)
 {
 	struct newcomer *told = bpf_map_lookup_elem(&newcomers, &index);
-	struct key key;
+	struct key key = {};
 	struct neighbourhood n;
 	struct flow *slot;
 	__u64 control = 0, wanted;
@@ -18,8 +18,16 @@ __noinline int enter_one(__u32 index)
 
 	if (!told || !find_destination(destination_of(told->control)))
 		return ENTER_IGNORED;
-	key.addresses = told->addresses;
 	key.transport = told->transport;
+	if (told->version == IPV6) {
+		key.version = settled(IPV6);
+		key.client = &told->client;
+		key.virtual_address = &told->virtual_address;
+		key.addresses = number_after(number_of(key.virtual_address), key.client);
+	} else {
+		key.version = settled(IPV4);
+		key.addresses = (__u64)told->virtual_address.ipv4 << 32 | told->client.ipv4;
+	}
 	wanted = told->control + now;	/* user space gives the time left */
 	if (!find_neighbourhood(&key, &n))
 		return ENTER_IGNORED;
@@ -32,10 +40,10 @@ __noinline int enter_one(__u32 index)
 		if (!claim(slot, control))
 			return ENTER_AGAIN;
 	} else {
-		room = find_room(n.bucket[0], n.bucket[1], now);
+		room = find_room(&n, key.version, now);
 		if (room >= NO_ROOM)
 			return ENTER_IGNORED;
-		slot = &n.bucket[room < SLOTS ? 0 : 1]->flow[room % SLOTS];
+		slot = flow_in_room(&n, key.version, room);
 		control = load(slot->control);
 		if (reluctance(control, now))
 			return ENTER_IGNORED;	/* nobody is displaced for a newcomer */

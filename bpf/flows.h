@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The connection table: set-associative, two candidate buckets a flow, shared by all CPUs.
+/* The connection tables, one for each version of IP: set-associative, two candidate buckets a flow,
+ * shared by all CPUs. A flow of IPv6 begins with a struct flow, and is one to whoever has found it.
  *
  * Why it is right under concurrency:
  *  - A slot changes hands by a compare-and-exchange of `control` to PHASE_BUSY, gets its key, and
@@ -19,7 +20,7 @@
 #define ATTEMPTS 4	/* against other CPUs, before a packet is dropped */
 
 struct neighbourhood {
-	struct bucket *bucket[2];
+	void *bucket[2];	/* struct bucket or struct bucket6 */
 	__u32 hash;
 };
 
@@ -56,6 +57,12 @@ static __always_inline __u64 exchange(__u64 *word, __u64 old, __u64 new)
 	return __sync_val_compare_and_swap(word, old, new);
 }
 
+static __always_inline void *find_bucket(__u32 index, __u64 version)
+{
+	return version == IPV6 ? bpf_map_lookup_elem(&flows6, &index)
+			       : bpf_map_lookup_elem(&flows, &index);
+}
+
 /* Where a flow may be. False only to satisfy the verifier. */
 static __always_inline int find_neighbourhood(const struct key *k, struct neighbourhood *n)
 {
@@ -65,29 +72,49 @@ static __always_inline int find_neighbourhood(const struct key *k, struct neighb
 	x = (x ^ k->transport) * 0xD6E8FEB86659FD93ull;
 	n->hash = x >> 32;
 
-	__u32 first = n->hash & bucket_mask, second = (x ^ x >> 29) & bucket_mask;
+	__u32 mask = k->version == IPV6 ? bucket_mask6 : bucket_mask;
+	__u32 first = n->hash & mask, second = (x ^ x >> 29) & mask;
 
 	if (second == first)
 		second ^= 1;
-	n->bucket[0] = bpf_map_lookup_elem(&flows, &first);
-	n->bucket[1] = bpf_map_lookup_elem(&flows, &second);
+	n->bucket[0] = find_bucket(first, k->version);
+	n->bucket[1] = find_bucket(second, k->version);
 	return n->bucket[0] && n->bucket[1];
+}
+
+static __always_inline struct flow *flow_at(void *bucket, __u32 slot, __u64 version)
+{
+	return version == IPV6 ? &((struct bucket6 *)bucket)->flow[slot].flow
+			       : &((struct bucket *)bucket)->flow[slot];
+}
+
+static __always_inline int has_key(const struct flow *f, const struct key *k)
+{
+	return load(f->addresses) == k->addresses && load(f->transport) == k->transport;
+}
+
+/* Beyond has_key(). */
+static __always_inline int has_addresses(const struct flow *f, const struct key *k)
+{
+	const struct flow6 *f6 = (const void *)f;
+
+	return k->version != IPV6 || (same_address(&f6->client, k->client) &&
+				      same_address(&f6->virtual_address, k->virtual_address));
 }
 
 /* The key is compared again after reading `control`: x86 reads in order, so a slot that changed
  * hands in between does not match twice. */
-static __always_inline struct flow *find_in(struct bucket *bucket, const struct key *k,
-					    __u32 now, __u64 *control)
+static __always_inline struct flow *find_in(void *bucket, const struct key *k, __u32 now,
+					    __u64 *control)
 {
 #pragma unroll
 	for (int i = 0; i < SLOTS; i++) {
-		struct flow *f = &bucket->flow[i];
+		struct flow *f = flow_at(bucket, i, k->version);
 
-		if (load(f->addresses) != k->addresses || load(f->transport) != k->transport)
+		if (!has_key(f, k))
 			continue;
 		*control = load(f->control);
-		if (is_current(*control, now) && load(f->addresses) == k->addresses &&
-		    load(f->transport) == k->transport)
+		if (is_current(*control, now) && has_key(f, k) && has_addresses(f, k))
 			return f;
 	}
 	return 0;
@@ -153,13 +180,13 @@ struct room {
 	__u32 free;		/* slots of the bucket */
 };
 
-static __always_inline struct room find_room_in(struct bucket *bucket, __u32 now)
+static __always_inline struct room find_room_in(void *bucket, __u64 version, __u32 now)
 {
 	struct room room = {.reluctance = ~0ull};
 
 #pragma unroll
 	for (int i = 0; i < SLOTS; i++) {
-		__u64 r = reluctance(load(bucket->flow[i].control), now);
+		__u64 r = reluctance(load(flow_at(bucket, i, version)->control), now);
 
 		room.free += !r;
 		if (r < room.reluctance) {
@@ -173,21 +200,44 @@ static __always_inline struct room find_room_in(struct bucket *bucket, __u32 now
 /* The slot of the neighbourhood that a new flow would take, or NO_ROOM when it is full of flows
  * that must not be given up. The first two flows go to their first bucket at once, for look-ups then
  * end there; after that the emptier one is taken. At capacity (half of the slots) 4 flows in
- * 100,000 so find no room, and one in five is found in its second bucket only.
- * Not static, so that the verifier's many ways through it are walked once. */
-__noinline __u32 find_room(struct bucket *first, struct bucket *second, __u32 now)
+ * 100,000 so find no room, and one in five is found in its second bucket only. */
+static __always_inline __u32 find_room_of(void *first, void *second, __u64 version, __u32 now)
 {
 	struct room one, two;
 
 	if (!first || !second)
 		return NO_ROOM;
-	one = find_room_in(first, now);
+	one = find_room_in(first, version, now);
 	if (one.free >= SLOTS - 1)
 		return one.slot;
-	two = find_room_in(second, now);
+	two = find_room_in(second, version, now);
 	if (two.free > one.free || (!one.free && two.reluctance < one.reluctance))
 		return SLOTS + two.slot;
 	return ~one.reluctance ? one.slot : NO_ROOM;
+}
+
+/* Not static, so that the verifier's many ways through it are walked once. */
+__noinline __u32 find_room4(struct bucket *first, struct bucket *second, __u32 now)
+{
+	return find_room_of(first, second, IPV4, now);
+}
+
+__noinline __u32 find_room6(struct bucket6 *first, struct bucket6 *second, __u32 now)
+{
+	return find_room_of(first, second, IPV6, now);
+}
+
+static __always_inline __u32 find_room(const struct neighbourhood *n, __u64 version, __u32 now)
+{
+	return version == IPV6 ? find_room6(n->bucket[0], n->bucket[1], now)
+			       : find_room4(n->bucket[0], n->bucket[1], now);
+}
+
+/* The slot that find_room() said. */
+static __always_inline struct flow *flow_in_room(const struct neighbourhood *n, __u64 version,
+						 __u32 room)
+{
+	return flow_at(n->bucket[room < SLOTS ? 0 : 1], room % SLOTS, version);
 }
 
 /* Takes the slot from its present owner. */
@@ -204,7 +254,23 @@ static __always_inline void publish(struct flow *f, const struct key *k, __u64 c
 {
 	*(volatile __u64 *)&f->addresses = k->addresses;
 	*(volatile __u64 *)&f->transport = k->transport;
+	if (k->version == IPV6) {
+		struct flow6 *f6 = (void *)f;
+
+		f6->client = *k->client;
+		f6->virtual_address = *k->virtual_address;
+	}
 	__sync_lock_test_and_set(&f->control, control);
+}
+
+/* A comparison after which the compiler must not use one pointer for the other: of `mine` a verifier
+ * knows less (clang 16 did). */
+static __always_inline int is_same(const struct flow *f, const struct flow *mine)
+{
+	__u64 pointer = (__u64)f;
+
+	asm volatile("" : "+r"(pointer));
+	return pointer == (__u64)mine;
 }
 
 /* Removes double entries of the flow just published, the later slot's; true if ours stays. */
@@ -215,17 +281,17 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 
 #pragma unroll
 	for (int k = 0; k < 2 * SLOTS; k++) {
-		struct flow *f = &n->bucket[k / SLOTS]->flow[k % SLOTS];
+		struct flow *f = flow_at(n->bucket[k / SLOTS], k % SLOTS, wanted->version);
 		__u64 c;
 
-		if (f == mine) {
+		if (is_same(f, mine)) {
 			passed = 1;
 			continue;
 		}
-		if (load(f->addresses) != wanted->addresses || load(f->transport) != wanted->transport)
+		if (!has_key(f, wanted))
 			continue;
 		c = load(f->control);
-		if (!is_current(c, now))
+		if (!is_current(c, now) || !has_addresses(f, wanted))
 			continue;
 		if (!passed) {
 			if (exchange(&mine->control, mine_control, 0) == mine_control)
@@ -241,12 +307,12 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 /* While a bucket overflows, flows without an entry are forwarded by hash: see forward_hashed. */
 static __always_inline void mark_overflow(struct neighbourhood *n, __u32 now)
 {
-	n->bucket[0]->flow[0].overflow = now + live.lifetime[1] + 1;
+	((struct flow *)n->bucket[0])->overflow = now + live.lifetime[1] + 1;
 }
 
 static __always_inline int overflows(struct neighbourhood *n, __u32 now)
 {
-	__u32 until = n->bucket[0]->flow[0].overflow;
+	__u32 until = ((struct flow *)n->bucket[0])->overflow;
 
 	return until && (__s32)(until - now) > 0;
 }

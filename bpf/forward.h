@@ -2,27 +2,19 @@
 /* On the way to a real server (ipvs-semantics 4.2-4.5): MAC addresses, TTL, and by the
  * connection's method a tunnel, another address and port, or nothing more. */
 #pragma once
+#include "errors.h"
 #include "fragments.h"
-#include "icmp.h"
 #include "nat.h"
 #include "related.h"
 #include "schedulers.h"
 #include "tunnel.h"
-
-static __always_inline void decrement_ttl(struct iphdr *ip)
-{
-	__u32 sum = (__u32)ip->check + bpf_htons(0x0100);
-
-	ip->check = sum + (sum >= 0xffff);	/* RFC 1141 */
-	ip->ttl--;
-}
 
 /* Can the packet go out just so? The rest is for forward(). */
 static __always_inline int is_plain(const struct packet *p, const struct destination *d)
 {
 	return (d->flags & (DESTINATION_CONFIGURED | DESTINATION_REACHABLE | DESTINATION_LOCAL)) ==
 		       (DESTINATION_CONFIGURED | DESTINATION_REACHABLE) &&
-	       p->ip->ttl > 1 && p->length <= d->mtu && !p->fragment;
+	       ttl_of(p) > 1 && p->length <= d->mtu && !p->fragment;
 }
 
 /* Several packets in one, which the way out splits again. */
@@ -64,13 +56,13 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 		return XDP_DROP;
 
 	/* Nobody is told of the fate of an error or of a later fragment (RFC 1122, 3.2.2). */
-	int kind = parse_packet(&p), told = kind == OF_A_FLOW;
+	int kind = parse_packet(ctx, &p), told = kind == OF_A_FLOW;
 
 	if (d->flags & DESTINATION_LOCAL || forwarding == FORWARD_LOCALLY)
 		return XDP_PASS;
-	if (p.ip->ttl <= 1) {
+	if (ttl_of(&p) <= 1) {
 		count_event(EVENT_TTL_EXCEEDED);
-		return told ? send_icmp(ctx, ICMP_TIME_EXCEEDED, 0, 0, 0) : XDP_DROP;
+		return told ? tell_expired(ctx, p.version, NO_SOURCE) : XDP_DROP;
 	}
 	if (!(d->flags & DESTINATION_REACHABLE)) {
 		count_event(EVENT_UNRESOLVED);
@@ -82,7 +74,7 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 	__u32 mtu = d->mtu;
 
 	if (forwarding == FORWARD_TUNNELLED && d->forwarding != FORWARD_TUNNELLED)
-		mtu -= TUNNEL_MAX;
+		mtu -= d->version == IPV6 ? TUNNEL6_MAX : TUNNEL_MAX;
 	if (p.length > mtu) {
 		int merged = is_merged(&p), tunnelled = forwarding == FORWARD_TUNNELLED;
 
@@ -91,24 +83,24 @@ __noinline int forward(struct xdp_md *ctx, __u32 destination, __u32 forwarding)
 			return XDP_DROP;
 		}
 		/* An outer packet cannot be fragmented here: senders are told, whatever DF says. */
-		if (!merged && (tunnelled || p.ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))) {
+		if (!merged && (tunnelled || is_in_one_piece(&p))) {
 			count_event(EVENT_TOO_BIG);
 			if (!told)
 				return XDP_DROP;
-			decrement_ttl(p.ip);	/* IPVS quotes the packet as it would have left */
-			return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE,
-					 ICMP_FRAGMENTATION_NEEDED, mtu, 0);
+			decrement_ttl(&p);	/* IPVS quotes the packet as it would have left */
+			return tell_too_big(ctx, p.version, mtu, NO_SOURCE);
 		}
 	}
 	if (p.fragment == FIRST_FRAGMENT)
 		note_fragment(&p, destination, forwarding, 0, now_in_ticks());
-	decrement_ttl(p.ip);
+	decrement_ttl(&p);
 	if (forwarding == FORWARD_TUNNELLED && !encapsulate(ctx, &p, d))
 		return XDP_DROP;
 	if (forwarding == FORWARD_MASQUERADED &&
 	    !(kind == OF_ICMP
-		      ? translate_related(&p, 0, d->address, d->translated_port)
-		      : translate(&p, is_unfinished(ctx, &p), 0, d->address, d->translated_port)))
+		      ? translate_related(ctx, &p, 0, &d->address, d->translated_port)
+		      : translate(&p, is_unfinished(ctx, &p), 0, &d->address,
+				  d->translated_port)))
 		return XDP_DROP;
 	return leave(ctx, d->interface, d->mac, d->source_mac);
 }
@@ -122,7 +114,7 @@ __noinline int later_fragment(struct xdp_md *ctx)
 	struct counters *c;
 	struct packet p;
 
-	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p) || parse_packet(&p) != OF_A_FRAGMENT)
+	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p) || parse_packet(ctx, &p) != OF_A_FRAGMENT)
 		return XDP_PASS;
 	first = find_first(&p, 0, now_in_ticks());
 	if (!first)

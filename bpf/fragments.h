@@ -8,11 +8,17 @@
 
 static __always_inline struct fragment_key fragment_key(const struct packet *p)
 {
-	return (struct fragment_key){
-		.addresses = (__u64)p->ip->daddr << 32 | p->ip->saddr,
-		.id = p->ip->id,
-		.protocol = p->ip->protocol,
-	};
+	struct fragment_key key = {.id = p->fragment_id};
+
+	if (p->version == IPV6) {
+		key.source = p->ip6->source;
+		key.target = p->ip6->target;
+	} else {
+		key.source.ipv4 = p->ip->saddr;
+		key.target.ipv4 = p->ip->daddr;
+		key.protocol = p->protocol;	/* RFC 791; RFC 8200 does without */
+	}
+	return key;
 }
 
 static __always_inline void note_fragment(const struct packet *p, __u32 destination,

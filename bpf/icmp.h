@@ -3,12 +3,9 @@
  * virtual address, up to 576 bytes, ToS with internetwork control precedence, back to the MAC
  * address that the packet came from. */
 #pragma once
-#include "checksum.h"
-#include "counters.h"
-#include "flows.h"
+#include "icmp_budget.h"
 
 #define QUOTE_MAX 548		/* 576 - IP - ICMP */
-#define BURST 50		/* Linux's icmp_msgs_burst */
 #define ICMP_DESTINATION_UNREACHABLE 3
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PORT_UNREACHABLE 3
@@ -24,26 +21,6 @@ struct icmp_error {
 };
 
 #define ICMP_HEADROOM (sizeof(struct iphdr) + sizeof(struct icmp_error))
-
-/* A token bucket for each CPU. */
-static __always_inline int may_send_icmp(void)
-{
-	__u32 cpu = bpf_get_smp_processor_id(), now = now_in_ticks();
-	struct icmp_budget *b = bpf_map_lookup_elem(&icmp_budgets, &cpu);
-
-	if (!b)
-		return 0;
-	if (b->tick != now) {
-		__u64 tokens = b->tokens + (__u64)(now - b->tick) * live.icmp_per_second;
-
-		b->tokens = tokens < BURST * TICKS_PER_SECOND ? tokens : BURST * TICKS_PER_SECOND;
-		b->tick = now;
-	}
-	if (b->tokens < TICKS_PER_SECOND)
-		return 0;
-	b->tokens -= TICKS_PER_SECOND;
-	return 1;
-}
 
 /* No errors to addresses that cannot be one host's. */
 static __always_inline int is_unicast(__u32 address)

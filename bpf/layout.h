@@ -18,12 +18,24 @@
 #define SCTP_CHUNKS 16		/* types of SCTP chunks that mean something */
 #define HELD_BUCKETS 1024	/* of virtual addresses, by hash */
 #define HELD_SLOTS 16		/* one cache line */
+#define HELD6_SLOTS 8		/* the same */
 #define FILTER_WORDS 2048	/* of 32 bits, one bit for an address's hash */
 #define INTERFACES 1024		/* by ifindex modulo this */
 #define TICKS_PER_SECOND 16	/* unit of expiry stamps */
 #define WAYS 4096		/* to clients, by hash, on each CPU */
 #define FRAGMENTED_PACKETS 16384	/* remembered at a time */
 #define EVENTS 16
+#define DECISIONS_BYTES (1 << 18)	/* told of and not read yet: some 2,000 */
+
+#define IPV4 4
+#define IPV6 6
+
+/* An address of either version, as on the wire; after IPv4's four bytes there are zeros. */
+union address {
+	__u32 ipv4;
+	__u32 word[4];
+	__u64 half[2];
+};
 
 /* An IPv4 connection. `control` holds all that changes, so that a transition is one
  * compare-and-exchange and exactly one CPU accounts for it:
@@ -38,11 +50,23 @@ struct flow {
 	__u32 timeout;		/* of a template: ticks that it lives after a new connection */
 };
 
+/* An IPv6 connection: `addresses` is a number made of the two that follow, and all is as above
+ * but for what tells two flows of the same number apart. */
+struct flow6 {
+	struct flow flow;
+	union address client;
+	union address virtual_address;
+};
+
 #define KIND_TEMPLATE (1ull << 40)	/* of a service, for a masked client; its port is 0 */
 #define KIND_RETIRED (1ull << 41)	/* a template that could not be used, left to die */
 
 struct bucket {
 	struct flow flow[SLOTS];
+};
+
+struct bucket6 {
+	struct flow6 flow[SLOTS];
 };
 
 enum scheduler {
@@ -75,20 +99,28 @@ enum scheduler {
 struct service {
 	__u64 list;
 	__u64 turn;
-	__u32 address;
+	union address address;
 	__u16 port;
 	__u8 protocol;
 	__u8 configured;
 	__u32 scheduler;
 	__u32 flags;
-	__u32 netmask;		/* persistence: which clients are the same one ... */
+	__u32 netmask;		/* persistence: which clients are the same one (IPv6: bits) ... */
 	__u32 timeout;		/* ... and for how long (s) */
 	__u32 zero;		/* see unknown_zero() */
-	__u32 reserved[5];
+	__u8 version;		/* of IP */
+	__u8 reserved[7];
 };
 
 struct service_key {
 	__u32 address;
+	__u16 port;
+	__u8 protocol;
+	__u8 zero;
+};
+
+struct service_key6 {
+	__u32 address[4];
 	__u16 port;
 	__u8 protocol;
 	__u8 zero;
@@ -145,21 +177,25 @@ struct destination {
 	__u32 interface;
 	__u32 mtu;		/* what may be in a tunnel, if there is one */
 	__u32 flags;
-	__u32 address;
-	__u16 port;
-	__u8 protocol;
-	__u8 forwarding;	/* of new connections */
-	__u32 virtual_address;
-	__u16 virtual_port;
-	__u16 translated_port;	/* of masqueraded packets; 0: they keep their own */
-	__u32 weight;
-	__u32 service;
-	__u32 source;		/* the director's address towards it */
 	__u16 tunnel_port;	/* these three are one store */
 	__u8 tunnel;
 	__u8 tunnel_checksum;
+	__u16 port;
+	__u8 protocol;
+	__u8 forwarding;	/* of new connections */
+	union address address;
+	__u16 translated_port;	/* of masqueraded packets; 0: they keep their own */
+	__u16 virtual_port;
+	__u8 version;		/* of IP, of `address` and `source` */
+	__u8 virtual_version;
+	__u16 reserved;
+	__u32 weight;
+	__u32 service;
+	/* What the packets of most connections need not is in a cache line of its own. */
+	union address virtual_address;
+	union address source;	/* the director's address towards it */
 	__u32 sibling;		/* 1 + the next one masqueraded that is the same server and port */
-	__u32 reserved2;
+	__u32 reserved2[7];
 };
 
 /* One CPU's share of a destination's counters; the sums over the CPUs count.
@@ -183,10 +219,11 @@ struct load {
 
 /* A fragmented packet, and where its first fragment went. */
 struct fragment_key {
-	__u64 addresses;	/* source, target */
-	__u16 id;
+	union address source;
+	union address target;
+	__u32 id;
 	__u8 protocol;
-	__u8 zero[5];
+	__u8 zero[3];
 };
 
 struct fragment {
@@ -199,8 +236,8 @@ struct fragment {
 
 /* The way to a client, as the kernel said in this tick. */
 struct way {
-	__u32 client;
-	__u32 source;
+	union address client;
+	union address source;
 	__u32 tick;
 	__u32 ingress;
 	__u32 interface;
@@ -208,6 +245,13 @@ struct way {
 	__u8 mac[6];
 	__u8 source_mac[6];
 	__u32 reserved;
+};
+
+/* A next hop that a client was behind, whose MAC address the kernel does not know. */
+struct hop {
+	union address address;
+	__u32 interface;	/* 0: none */
+	__u32 version;		/* of IP */
 };
 
 enum event {
@@ -260,6 +304,50 @@ struct behaviour {
 	__s32 reserved;
 };
 
+/* Which packets to virtual addresses are told of (trimaran xdp trace). */
+struct tracing {
+	__u64 until;		/* ticks; 0: nobody asks */
+	union address client;
+	union address client_mask;
+	union address virtual_address;
+	union address virtual_mask;
+	__u32 ports;		/* the client's and the virtual one */
+	__u32 ports_mask;
+	__u32 per_tick;		/* how many are told of, on each CPU */
+	__u8 protocol;		/* 0: any */
+	__u8 version;		/* of IP; 0: any */
+	__u16 reserved;
+};
+
+/* What became of a packet. */
+struct decision {
+	__u64 time;		/* ktime (ns) */
+	union address client;
+	union address virtual_address;
+	__u64 before;		/* control word of its entry, 0: none; before the packet ... */
+	__u64 after;		/* ... and after it */
+	__u32 ports;
+	__u32 service;		/* or NO_SERVICE */
+	__u32 length;		/* of the IP packet */
+	__u32 events;		/* bits by enum event */
+	__u32 verdict;
+	__u32 skipped;		/* such packets before it that were too many to tell of */
+	__u8 protocol;
+	__u8 flags;		/* TCP's */
+	__u8 version;		/* of IP */
+	__u8 reserved[5];
+};
+
+/* A CPU's packet between the beginning and the end. */
+struct traced {
+	struct decision decision;
+	__u64 events[EVENTS];	/* as they were */
+	__u32 tick;
+	__u32 told;		/* in this tick */
+	__u32 skipped;
+	__u32 reserved;
+};
+
 /* What user space changes while the program runs, each with one store. */
 struct live {
 	__u64 version;			/* hash of this layout and its sizes */
@@ -278,10 +366,12 @@ struct live {
 	__u32 candidates;		/* for drop_packet: would have begun a connection */
 	__u32 reserved;
 	struct behaviour behaviour;
+	struct tracing tracing;
 	__u8 transition[4 * STATES * 32];	/* direction << 10 | state << 5 | flags */
-	__u64 unresolved_hop;		/* interface and address of one that a client was behind */
+	struct hop unresolved_hop;
 	__u32 server_filter[FILTER_WORDS];	/* by hash: may be a masqueraded server's address */
 	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */
+	__u64 held6[HELD_BUCKETS][HELD6_SLOTS];	/* IPv6: what number_of() makes of them */
 	struct interface interfaces[INTERFACES];
 };
 
@@ -299,15 +389,17 @@ struct sweep {
 	__u32 expired;		/* out */
 	__u32 flows;		/* out: live ones seen */
 	__u32 round;		/* counts up: which flows look after their templates */
-	__u32 reserved;
+	__u32 version;		/* of IP: which table */
 };
 
 /* A connection to be entered; `control` has the ticks left to live where a flow has its expiry. */
 struct newcomer {
-	__u64 addresses;
+	union address client;
+	union address virtual_address;
 	__u64 transport;
 	__u64 control;
-	__u64 timeout;		/* of a template */
+	__u32 timeout;		/* of a template */
+	__u32 version;		/* of IP */
 };
 
 #define NEWCOMERS 256		/* at a time */
@@ -318,7 +410,7 @@ struct entering {
 };
 
 struct preview {
-	__u64 addresses;
+	__u64 addresses;	/* IPv6: each folded (see fold_address()) */
 	__u64 transport;
 	__u32 service;
 	__s32 chosen;		/* out: a destination, or negative */

@@ -17,6 +17,7 @@
 	} name SEC(".maps")
 
 MAPPED_ARRAY(flows, struct bucket);
+MAPPED_ARRAY(flows6, struct bucket6);
 MAPPED_ARRAY(services, struct service);
 MAPPED_ARRAY(members, union list_entry);
 MAPPED_ARRAY(slots, struct row);
@@ -29,20 +30,20 @@ MAPPED_ARRAY(ledger, struct ledger);		/* destinations, then services, then the t
 MAPPED_ARRAY(newcomers, struct newcomer);	/* from user space, for enter() */
 MAPPED_ARRAY(icmp_budgets, struct icmp_budget);	/* by CPU */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, struct service_key);
-	__type(value, __u32);
-} service_ids SEC(".maps");
+#define INDEX(name, key_type)                          \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_HASH);        \
+		__uint(max_entries, 1);                 \
+		__type(key, key_type);                  \
+		__type(value, __u32);                   \
+	} name SEC(".maps")
+
+INDEX(service_ids, struct service_key);
+INDEX(service_ids6, struct service_key6);
 
 /* The first destination masqueraded to a server's address and port; see `sibling`. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, struct service_key);
-	__type(value, __u32);
-} masqueraded SEC(".maps");
+INDEX(masqueraded, struct service_key);
+INDEX(masqueraded6, struct service_key6);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -69,4 +70,5 @@ const volatile __u8 active_connection[STATES];	/* 1: counts in ActiveConn */
 const volatile __u8 reusable[STATES];		/* 1: a SYN here starts a new connection */
 const volatile __u8 eviction_rank[STATES];	/* order of giving up for a new flow; 0: never */
 const volatile __u32 bucket_mask;
+const volatile __u32 bucket_mask6;
 const volatile __u32 capacity;			/* destinations */

@@ -14,25 +14,45 @@
 
 struct template {
 	struct key key;
+	union address client;	/* masked */
 	struct neighbourhood n;
 	struct flow *entry;
 	__u64 control;
 };
 
-/* Where the template of a client of the service may be. */
+/* The first `bits` of an address's half that holds its 64 bits after the first `before`. */
+static __always_inline __u64 masked_half(__u64 half, __u32 before, __u32 bits)
+{
+	if (bits >= before + 64)
+		return half;
+	return bits > before ? half & bpf_cpu_to_be64(~0ull << (before + 64 - bits)) : 0;
+}
+
+/* Where the template of a client of the service may be. The client is given in halves; of an IPv4
+ * address the second is 0. */
 static __always_inline int locate_template(struct template *t, const struct service *s,
-					   __u64 addresses)
+					   __u64 half0, __u64 half1)
 {
 	__builtin_memset(t, 0, sizeof(*t));
-	t->key.addresses = addresses & (0xffffffff00000000ull | s->netmask);
 	t->key.transport = KIND_TEMPLATE | (__u64)s->protocol << 32 | (__u32)s->port << 16;
+	if (s->version != IPV6) {
+		t->key.version = settled(IPV4);
+		t->key.addresses = (__u64)s->address.ipv4 << 32 | ((__u32)half0 & s->netmask);
+		return find_neighbourhood(&t->key, &t->n);
+	}
+	t->key.version = settled(IPV6);
+	t->client.half[0] = masked_half(half0, 0, bpf_ntohl(s->netmask));
+	t->client.half[1] = masked_half(half1, 64, bpf_ntohl(s->netmask));
+	t->key.client = &t->client;
+	t->key.virtual_address = &s->address;
+	t->key.addresses = number_after(number_of(&s->address), &t->client);
 	return find_neighbourhood(&t->key, &t->n);
 }
 
 static __always_inline int find_template(struct template *t, const struct service *s,
-					 __u64 addresses, __u32 now)
+					 __u64 half0, __u64 half1, __u32 now)
 {
-	if (!locate_template(t, s, addresses))
+	if (!locate_template(t, s, half0, half1))
 		return 0;
 	t->entry = find_flow(&t->n, &t->key, now, &t->control);
 	return t->entry != 0;
@@ -77,7 +97,7 @@ static __always_inline void retire(struct template *t)
 
 /* Where the client's template leads, which from now on lives for its whole time again; NOBODY if
  * there is none that can be used. */
-__noinline int follow_template(__u32 service, __u64 addresses, __u32 now)
+__noinline int follow_template(__u32 service, __u64 half0, __u64 half1, __u32 now)
 {
 	struct service *s = persistent_service(service);
 	struct template t;
@@ -87,7 +107,7 @@ __noinline int follow_template(__u32 service, __u64 addresses, __u32 now)
 	for (int i = 0; i < ATTEMPTS; i++) {
 		__u64 updated;
 
-		if (!find_template(&t, s, addresses, now))
+		if (!find_template(&t, s, half0, half1, now))
 			return NOBODY;
 		if (!is_usable(destination_of(t.control))) {
 			retire(&t);
@@ -107,18 +127,18 @@ static __always_inline __u32 ticks_of(__u32 seconds)
 
 /* Makes a template that leads to the destination; false if another CPU had the client's first
  * connection at the same time, and its template counts. */
-__noinline int lead_to(__u32 service, __u64 addresses, __u32 chosen, __u32 now)
+__noinline int lead_to(__u32 service, __u64 half0, __u64 half1, __u32 chosen, __u32 now)
 {
 	struct service *s = persistent_service(service);
 	struct template t;
 	__u64 control;
 
-	if (!s || !locate_template(&t, s, addresses))
+	if (!s || !locate_template(&t, s, half0, half1))
 		return 1;
 
-	__u32 room = find_room(t.n.bucket[0], t.n.bucket[1], now);
+	__u32 room = find_room(&t.n, t.key.version, now);
 
-	t.entry = &t.n.bucket[room < SLOTS ? 0 : 1]->flow[room % SLOTS];
+	t.entry = flow_in_room(&t.n, t.key.version, room);
 	control = load(t.entry->control);
 	if (room >= NO_ROOM || reluctance(control, now) == ~0ull || !claim(t.entry, control)) {
 		count_event(EVENT_NO_TEMPLATE);
@@ -134,12 +154,12 @@ __noinline int lead_to(__u32 service, __u64 addresses, __u32 chosen, __u32 now)
 }
 
 /* A connection to the destination is established, or was answered: the client is a real one. */
-__noinline int assure(__u32 destination, __u32 client)
+__noinline int assure(__u32 destination, __u64 half0, __u64 half1)
 {
 	struct service *s = controlling_service(destination);
 	struct template t;
 
-	if (s && find_template(&t, s, (__u64)s->address << 32 | client, now_in_ticks()) &&
+	if (s && find_template(&t, s, half0, half1, now_in_ticks()) &&
 	    state_of(t.control) == STATE_TEMPLATE && destination_of(t.control) == destination)
 		exchange(&t.entry->control, t.control, t.control + (1ull << 56));
 	return 0;
@@ -147,13 +167,13 @@ __noinline int assure(__u32 destination, __u32 client)
 
 /* A template does not expire while it controls a connection: for each one that the sweep meets in
  * the last seconds of the template's time, it gets a minute more, now and from now on. */
-__noinline int guard(__u32 destination, __u32 client)
+__noinline int guard(__u32 destination, __u64 half0, __u64 half1)
 {
 	struct service *s = controlling_service(destination);
 	__u32 now = now_in_ticks();
 	struct template t;
 
-	if (!s || !find_template(&t, s, (__u64)s->address << 32 | client, now) ||
+	if (!s || !find_template(&t, s, half0, half1, now) ||
 	    destination_of(t.control) != destination || (__u32)t.control - now > GUARD_TICKS)
 		return 0;
 	if (exchange(&t.entry->control, t.control,

@@ -8,6 +8,7 @@
 #include "states.h"
 
 #define AF_INET 2
+#define AF_INET6 10
 #define SIBLINGS 4096		/* at most looked at */
 #define NO_FLOW -2
 
@@ -15,19 +16,41 @@
  * an MTU, or if that is 0, that its time is over. */
 #define TO_TELL (1 << 30)
 
+/* Beside a verdict: the connection was answered, or is established: its client is a real one. */
+#define TO_ASSURE (1 << 29)
+
+static __always_inline void note_unresolved(const struct bpf_fib_lookup *route, __u64 version)
+{
+	struct hop *hop = &live.unresolved_hop;
+
+	if (version == IPV6)
+		__builtin_memcpy(&hop->address, route->ipv6_dst, sizeof(hop->address));
+	else
+		hop->address = ipv4_address(route->ipv4_dst);
+	hop->version = version;
+	hop->interface = route->ifindex;
+}
+
 /* Asks the kernel for the way of what comes from the virtual address: 0, or what becomes of the
  * packet without one, a verdict or TO_TELL. */
 static __always_inline int find_way(struct xdp_md *ctx, const struct packet *p, struct way *way)
 {
 	struct bpf_fib_lookup route = {
-		.family = AF_INET,
-		.tos = p->ip->tos,
-		.l4_protocol = p->ip->protocol,
+		.family = p->version == IPV6 ? AF_INET6 : AF_INET,
+		.l4_protocol = p->protocol,
 		.tot_len = is_merged(p) ? 0 : p->length,
-		.ipv4_src = way->source,
-		.ipv4_dst = way->client,
 		.ifindex = way->ingress,
 	};
+
+	if (p->version == IPV6) {
+		route.flowinfo = p->ip6->traffic & bpf_htonl(0x0fffffff);
+		__builtin_memcpy(route.ipv6_src, &way->source, sizeof(way->source));
+		__builtin_memcpy(route.ipv6_dst, &way->client, sizeof(way->client));
+	} else {
+		route.tos = p->ip->tos;
+		route.ipv4_src = way->source.ipv4;
+		route.ipv4_dst = way->client.ipv4;
+	}
 
 	switch (bpf_fib_lookup(ctx, &route, sizeof(route), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
@@ -41,41 +64,63 @@ static __always_inline int find_way(struct xdp_md *ctx, const struct packet *p, 
 		return TO_TELL | route.mtu_result;
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		count_event(EVENT_UNRESOLVED);
-		live.unresolved_hop = (__u64)route.ifindex << 32 | route.ipv4_dst;
+		note_unresolved(&route, p->version);
 		return XDP_DROP;
 	default:
 		return XDP_PASS;	/* the kernel tells the server, if anybody */
 	}
 }
 
-/* Addresses the frame to the next hop towards the client: the number of its interface, or minus
- * what find_way() said. The answer holds for the rest of the tick, a sixteenth of a second. */
-__noinline int aim(struct xdp_md *ctx, __u32 source)
+/* Where the way to a packet's target is remembered. */
+static __always_inline struct way *way_to(const struct packet *p, union address *client)
 {
+	__u32 place;
+
+	if (p->version == IPV6)
+		*client = p->ip6->target;
+	else
+		*client = ipv4_address(p->ip->daddr);
+	place = fold_address(client) * 0x9E3779B1u >> 20 & (WAYS - 1);
+	return bpf_map_lookup_elem(&ways, &place);
+}
+
+/* Addresses the frame to the next hop towards the client, from the destination's virtual address:
+ * the number of its interface, or minus what find_way() said. The answer holds for the rest of the
+ * tick, a sixteenth of a second. */
+__noinline int aim(struct xdp_md *ctx, __u32 destination)
+{
+	struct destination *d = find_destination(destination);
+	union address client;
 	struct packet p;
 
-	if (!parse_frame(ctx, &p))
+	if (!d || !parse_frame(ctx, &p))
 		return -XDP_DROP;
 	p.mtu = ingress(ctx)->mtu;
-	p.length = bpf_ntohs(p.ip->tot_len);
+	if (p.version == IPV6) {
+		p.length = sizeof(struct ip6) + bpf_ntohs(p.ip6->payload);
+		p.protocol = p.ip6->next;
+	} else {
+		p.length = bpf_ntohs(p.ip->tot_len);
+		p.protocol = p.ip->protocol;
+	}
 
-	__u32 client = p.ip->daddr, now = now_in_ticks();
-	__u32 place = client * 0x9E3779B1u >> 20 & (WAYS - 1);
-	struct way *way = bpf_map_lookup_elem(&ways, &place);
+	__u32 now = now_in_ticks();
+	struct way *way = way_to(&p, &client);
 
 	if (!way)
 		return -XDP_DROP;
-	if (way->client != client || way->source != source || way->tick != now ||
+	if (!same_address(&way->client, &client) ||
+	    !same_address(&way->source, &d->virtual_address) || way->tick != now ||
 	    way->ingress != ctx->ingress_ifindex || p.length > way->mtu) {
 		way->client = client;
-		way->source = source;
+		way->source = d->virtual_address;
 		way->tick = now;
 		way->ingress = ctx->ingress_ifindex;
 
 		int fate = find_way(ctx, &p, way);
 
 		if (fate) {
-			way->client = 0;
+			way->ingress = 0;
 			return -fate;
 		}
 	}
@@ -99,14 +144,21 @@ static __always_inline int expire(void)
 	return TO_TELL;
 }
 
-/* What the destination's connection with this client is known by. With a service of all ports
- * the server's is that which the client asked for. */
-static __always_inline void be_reply(struct packet *p, const struct destination *d, __u32 client,
-				     __u16 port, __u16 server_port, __u8 protocol)
+/* What the destination's connection with this client, whose address is somewhere in the packet, is
+ * known by. With a service of all ports the server's is that which the client asked for. */
+static __always_inline void be_reply(struct packet *p, const struct destination *d,
+				     const void *client, __u16 port, __u16 server_port,
+				     __u8 protocol)
 {
 	__u16 virtual_port = d->virtual_port ? d->virtual_port : server_port;
 
-	p->addresses = (__u64)d->virtual_address << 32 | client;
+	if (p->version == IPV6) {
+		p->client = client;
+		p->virtual_address = &d->virtual_address;
+		p->addresses = number_after(number_of(p->virtual_address), p->client);
+	} else {
+		p->addresses = (__u64)d->virtual_address.ipv4 << 32 | *(__u32 *)client;
+	}
 	p->transport = (__u64)protocol << 32 | (__u32)virtual_port << 16 | port;
 }
 
@@ -114,10 +166,10 @@ static __always_inline void be_reply(struct packet *p, const struct destination 
 static __always_inline int translate_back(struct xdp_md *ctx, const struct packet *p,
 					  const struct destination *d)
 {
-	decrement_ttl(p->ip);
-	if (p->protocol == IPPROTO_ICMP)
-		return translate_related(p, 1, d->virtual_address, d->virtual_port);
-	return translate(p, is_unfinished(ctx, p), 1, d->virtual_address, d->virtual_port);
+	decrement_ttl(p);
+	if (p->protocol == (p->version == IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		return translate_related(ctx, p, 1, &d->virtual_address, d->virtual_port);
+	return translate(p, is_unfinished(ctx, p), 1, &d->virtual_address, d->virtual_port);
 }
 
 /* A removed server's replies are sent on, but not counted. */
@@ -130,8 +182,7 @@ static __always_inline void count_reply(const struct destination *d, struct coun
 	c->bytes_out += p->length;
 }
 
-/* As the destination's connection: a verdict or TO_TELL; NO_FLOW if it is not, -1: look again. */
-__noinline int reply_once(struct xdp_md *ctx, __u32 destination)
+static __always_inline int reply_as(struct xdp_md *ctx, __u32 destination, __u64 version)
 {
 	struct destination *d = find_destination(destination);
 	__u32 cpu = bpf_get_smp_processor_id(), now = now_in_ticks();
@@ -140,16 +191,17 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 	struct packet p;
 	struct quote q;
 	__u64 control = 0;
+	int state = 0;
 
-	if (!d || !c || !parse_frame(ctx, &p) || !is_for_us(ctx, &p))
+	if (!d || !c || !parse_version(ctx, &p, version) || !is_for_us(ctx, &p))
 		return XDP_PASS;
 
-	int kind = parse_packet(&p);
+	int kind = parse_packet(ctx, &p);
 
 	if (kind == OF_A_FLOW)
-		be_reply(&p, d, p.ip->daddr, p.transport >> 16, p.transport, p.protocol);
-	else if (kind == OF_ICMP && find_quote(&p, &q))
-		be_reply(&p, d, q.ip->saddr, q.ports[0], q.ports[1], q.ip->protocol);
+		be_reply(&p, d, target_of(&p), p.transport >> 16, p.transport, p.protocol);
+	else if (kind == OF_ICMP && find_quote(ctx, &p, &q))
+		be_reply(&p, d, quoted_source(&p, &q), q.ports[0], q.ports[1], q.protocol);
 	else
 		return XDP_PASS;
 	if (!find_neighbourhood(&p.key, &n))
@@ -163,7 +215,7 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 	      : !overflows(&n, now) || d->forwarding != FORWARD_MASQUERADED)
 		return NO_FLOW;
 
-	if (p.ip->ttl <= 1)
+	if (ttl_of(&p) <= 1)
 		return expire();
 	if (kind == OF_A_FLOW && p.verify_checksum && checksum_is_missing(ctx, &p)) {
 		count_event(EVENT_CHECKSUM_OFFLOADED);
@@ -171,17 +223,33 @@ __noinline int reply_once(struct xdp_md *ctx, __u32 destination)
 	}
 	if (!f)
 		count_event(EVENT_HASHED);
-	else if (kind == OF_A_FLOW && !advance(f, control, &p, 1, now))
+	else if (kind == OF_A_FLOW)
+		state = advance_back(f, control, &p, now);
+	if (state < 0)
 		return -1;
 
-	int interface = aim(ctx, d->virtual_address);
+	int interface = aim(ctx, destination);
 
 	if (interface <= 0)
 		return -interface;
 	count_reply(d, c, &p);
 	if (p.fragment == FIRST_FRAGMENT)
 		note_fragment(&p, destination, FORWARD_MASQUERADED, 1, now);
-	return translate_back(ctx, &p, d) ? leave_by(ctx, interface) : XDP_DROP;
+	if (!translate_back(ctx, &p, d))
+		return XDP_DROP;
+	return leave_by(ctx, interface) |
+	       (is_established(state) || state == STATE_UDP ? TO_ASSURE : 0);
+}
+
+/* As the destination's connection: a verdict or TO_TELL; NO_FLOW if it is not, -1: look again. */
+__noinline int reply_once(struct xdp_md *ctx, __u32 destination)
+{
+	return reply_as(ctx, destination, IPV4);
+}
+
+__noinline int reply_once6(struct xdp_md *ctx, __u32 destination)
+{
+	return reply_as(ctx, destination, IPV6);
 }
 
 /* A later fragment of a reply. */
@@ -193,7 +261,7 @@ __noinline int later_reply(struct xdp_md *ctx)
 	struct counters *c;
 	struct packet p;
 
-	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p) || parse_packet(&p) != OF_A_FRAGMENT)
+	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p) || parse_packet(ctx, &p) != OF_A_FRAGMENT)
 		return XDP_PASS;
 	first = find_first(&p, 1, now_in_ticks());
 	if (!first)
@@ -203,10 +271,10 @@ __noinline int later_reply(struct xdp_md *ctx)
 	if (!d || !c)
 		return XDP_DROP;
 
-	if (p.ip->ttl <= 1)
+	if (ttl_of(&p) <= 1)
 		return expire();
 
-	int interface = aim(ctx, d->virtual_address);
+	int interface = aim(ctx, first->destination);
 
 	if (interface <= 0)
 		return -interface;
@@ -215,10 +283,11 @@ __noinline int later_reply(struct xdp_md *ctx)
 }
 
 /* reply_once() until no other CPU is in the way. */
-static __always_inline int try_reply(struct xdp_md *ctx, __u32 destination)
+static __always_inline int try_reply(struct xdp_md *ctx, __u32 destination, int version)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
-		int verdict = reply_once(ctx, destination);
+		int verdict = version == IPV6 ? reply_once6(ctx, destination)
+					      : reply_once(ctx, destination);
 
 		if (verdict != -1)
 			return verdict;
@@ -231,6 +300,7 @@ struct siblings {
 	struct xdp_md *ctx;
 	__u32 destination;
 	int verdict;
+	int version;
 };
 
 /* The next destination that is the same server; 1: there is none, or it had the connection. */
@@ -241,43 +311,85 @@ static long try_sibling(__u32 i, struct siblings *s)
 	if (!d || !d->sibling)
 		return 1;
 	s->destination = d->sibling - 1;
-	s->verdict = try_reply(s->ctx, s->destination);
+	s->verdict = try_reply(s->ctx, s->destination, s->version);
 	return s->verdict != NO_FLOW;
 }
 
-/* The first destination that is this server. */
-static __always_inline __u32 *find_server(__u32 address, __u16 port, __u8 protocol)
+/* The first destination that is this server, whose address is somewhere in the packet. */
+static __always_inline __u32 *find_server(__u64 version, const void *address, __u16 port,
+					  __u8 protocol)
 {
-	struct service_key key = {.address = address, .port = port, .protocol = protocol};
+	if (version == IPV6) {
+		struct service_key6 key = {.port = port, .protocol = protocol};
+
+		__builtin_memcpy(key.address, address, sizeof(key.address));
+		return bpf_map_lookup_elem(&masqueraded6, &key);
+	}
+
+	struct service_key key = {
+		.address = *(__u32 *)address,
+		.port = port,
+		.protocol = protocol,
+	};
 
 	return bpf_map_lookup_elem(&masqueraded, &key);
 }
 
-/* As a reply of this server, whichever of its destinations has the connection. */
-static __always_inline void find_reply(struct siblings *s, __u32 server, __u16 port, __u8 protocol)
+/* The first destinations, each plus 1, that a packet may be a reply of, or an error about what went
+ * there: of its own port, and in the upper half of all ports. Not part of reply(), so that its frame
+ * is off the stack when the reply goes on. */
+__noinline __u64 servers_of(struct xdp_md *ctx)
 {
-	__u32 *first = find_server(server, port, protocol);
+	const void *server;
+	struct packet p;
+	struct quote q;
+	__u16 port;
+	__u8 protocol;
+	__u32 *first, *of_all_ports = 0;
 
-	if (!first)
+	if (!parse_frame(ctx, &p))
+		return 0;
+
+	int kind = parse_packet(ctx, &p);
+
+	if (kind == OF_A_FLOW) {
+		server = source_of(&p);
+		port = p.transport;
+		protocol = p.protocol;
+	} else if (kind == OF_ICMP && find_quote(ctx, &p, &q)) {
+		server = quoted_target(&p, &q);
+		port = q.ports[1];
+		protocol = q.protocol;
+	} else {
+		return 0;
+	}
+	first = find_server(p.version, server, port, protocol);
+	if (live.wildcards)
+		of_all_ports = find_server(p.version, server, 0, protocol);
+	return (first ? *first + 1ull : 0) | (of_all_ports ? *of_all_ports + 1ull : 0) << 32;
+}
+
+/* As a reply of this server, whichever of its destinations has the connection. */
+static __always_inline void find_reply(struct siblings *s, __u32 first)
+{
+	if (!first || s->verdict != NO_FLOW)
 		return;
-	s->destination = *first;
-	s->verdict = try_reply(s->ctx, s->destination);
+	s->destination = first - 1;
+	s->verdict = try_reply(s->ctx, s->destination, s->version);
 	if (s->verdict == NO_FLOW)
 		bpf_loop(SIBLINGS, try_sibling, s, 0);
 }
 
 /* Tells the server, from the director's address, unless the packet is an error or a later
  * fragment itself (RFC 1122, 3.2.2). */
-static __always_inline int tell(struct xdp_md *ctx, int kind, __u32 mtu, __u32 destination)
+__noinline int tell(struct xdp_md *ctx, __u32 mtu, __u32 destination)
 {
-	struct destination *d = find_destination(destination);
+	struct packet p;
 
-	if (!d || kind != OF_A_FLOW)
+	if (!parse_frame(ctx, &p) || parse_packet(ctx, &p) != OF_A_FLOW)
 		return XDP_DROP;
-	if (!mtu)
-		return send_icmp(ctx, ICMP_TIME_EXCEEDED, 0, 0, d->source);
-	return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, mtu,
-			 d->source);
+	return mtu ? tell_too_big(ctx, p.version, mtu, destination)
+		   : tell_expired(ctx, p.version, destination);
 }
 
 /* A packet that may be a server's, or an error about one to it, and is not for an address that
@@ -285,37 +397,27 @@ static __always_inline int tell(struct xdp_md *ctx, int kind, __u32 mtu, __u32 d
 __noinline int reply(struct xdp_md *ctx)
 {
 	struct siblings s = {.ctx = ctx, .verdict = NO_FLOW};
+	union address client;
 	struct packet p;
-	struct quote q;
-	__u32 server = 0, client = 0;
-	__u16 port = 0;
-	__u8 protocol = 0;
+	__u64 servers;
 
 	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p))
 		return XDP_PASS;
+	s.version = p.version;
+	client = p.version == IPV6 ? p.ip6->target : ipv4_address(p.ip->daddr);
+	servers = servers_of(ctx);
+	if (!servers) {
+		int verdict = later_reply(ctx);
 
-	int kind = parse_packet(&p);
-
-	if (kind == OF_A_FLOW) {
-		server = p.ip->saddr;
-		client = p.ip->daddr;
-		port = p.transport;
-		protocol = p.protocol;
-	} else if (kind == OF_ICMP && find_quote(&p, &q)) {
-		server = q.ip->daddr;
-		port = q.ports[1];
-		protocol = q.ip->protocol;
-	} else if (kind == OF_A_FRAGMENT) {
-		s.verdict = later_reply(ctx);
+		return verdict >= TO_TELL ? XDP_DROP : verdict;
 	}
-	if (protocol) {
-		find_reply(&s, server, port, protocol);
-		if (s.verdict == NO_FLOW && live.wildcards)
-			find_reply(&s, server, 0, protocol);
-		if (client && protocol == IPPROTO_UDP && s.verdict != NO_FLOW && live.persistent)
-			assure(s.destination, client);
-	}
+	find_reply(&s, servers);
+	find_reply(&s, servers >> 32);
+	if (s.verdict == NO_FLOW)
+		return XDP_PASS;
 	if (s.verdict >= TO_TELL)
-		return tell(ctx, kind, s.verdict & 0xffff, s.destination);
-	return s.verdict == NO_FLOW ? XDP_PASS : s.verdict;
+		return tell(ctx, s.verdict & 0xffff, s.destination);
+	if (s.verdict & TO_ASSURE && live.persistent)
+		assure(s.destination, client.half[0], client.half[1]);
+	return s.verdict & ~TO_ASSURE;
 }

@@ -415,8 +415,9 @@ static __always_inline int choose_once(struct service *s, struct choice *c, __u6
 
 #define UNRESOLVED -2	/* nobody, but somebody would be if its MAC address were known */
 
-/* The destination for a new connection of the service, or one of the above. Not static, so that
- * it is verified once. */
+/* The destination for a new connection of the service, or one of the above. `addresses`: client and
+ * virtual, those of IPv6 folded. Not static, so
+ * that it is verified once. */
 __noinline int choose(__u32 service, __u64 addresses, __u64 transport, __u32 now)
 {
 	__u32 index = service & ~IN_THOUGHT;

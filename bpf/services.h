@@ -9,20 +9,31 @@
 #define NO_SERVICE ~0u
 #define NOBODY -1	/* in place of a destination */
 
+static __always_inline __u32 *find_service_at(const struct packet *p, __u16 port)
+{
+	if (p->version == IPV6) {
+		struct service_key6 key = {.port = port, .protocol = p->protocol};
+
+		__builtin_memcpy(key.address, p->virtual_address, sizeof(key.address));
+		return bpf_map_lookup_elem(&service_ids6, &key);
+	}
+
+	struct service_key key = {
+		.address = p->addresses >> 32,
+		.port = port,
+		.protocol = p->protocol,
+	};
+
+	return bpf_map_lookup_elem(&service_ids, &key);
+}
+
 /* The number of the packet's service, or NO_SERVICE: its own port's, or that of all ports. */
 static __always_inline __u32 find_service(const struct packet *p)
 {
-	struct service_key key = {
-		.address = p->addresses >> 32,
-		.port = p->transport >> 16,
-		.protocol = p->protocol,
-	};
-	__u32 *id = bpf_map_lookup_elem(&service_ids, &key);
+	__u32 *id = find_service_at(p, p->transport >> 16);
 
-	if (!id && live.wildcards) {
-		key.port = 0;
-		id = bpf_map_lookup_elem(&service_ids, &key);
-	}
+	if (!id && live.wildcards)
+		id = find_service_at(p, 0);
 	return id ? *id : NO_SERVICE;
 }
 

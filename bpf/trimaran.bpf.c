@@ -4,6 +4,7 @@
 #include "enter.h"
 #include "reply.h"
 #include "states.h"
+#include "trace.h"
 #include "tunnel_error.h"
 #include "vlan.h"
 
@@ -51,7 +52,7 @@ static __always_inline int continue_flow(struct xdp_md *ctx, const struct packet
 		count_event(EVENT_DESTINATION_REMOVED);
 		return XDP_DROP;
 	}
-	if (!advance(f, control, p, 0, now))
+	if (!advance(f, control, p, now))
 		return -1;
 	count_packet(c, p);
 	return to_forward(destination_of(control), forwarding_of(control));
@@ -80,14 +81,14 @@ static __always_inline int start_flow(struct xdp_md *ctx, const struct packet *p
 	if (!settle(n, slot, control, &p->key, now))
 		return -1;
 	if (live.persistent && is_established(state))
-		account(chosen, p->addresses, state, state);
+		account(chosen, client_half(p, 0), client_half(p, 1), state, state);
 	c->connections++;
 	count_packet(c, p);
 	return to_forward(chosen, forwarding);
 }
 
 /* Nobody to schedule to (ipvs-semantics 4.8). */
-static __always_inline int refuse(struct xdp_md *ctx, int chosen)
+static __always_inline int refuse(struct xdp_md *ctx, const struct packet *p, int chosen)
 {
 	if (chosen == UNRESOLVED) {
 		/* Not refused: the address is being resolved, the client tries again. */
@@ -95,24 +96,25 @@ static __always_inline int refuse(struct xdp_md *ctx, int chosen)
 		return XDP_DROP;
 	}
 	count_event(EVENT_NO_DESTINATION);
-	return send_icmp(ctx, ICMP_DESTINATION_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0, 0);
+	return tell_nobody(ctx, p->version);
 }
 
 /* The destination for a new connection, by the client's template or by the scheduler. */
 static __always_inline int assign(const struct service *s, const struct packet *p, __u32 service,
 				  __u32 now)
 {
+	__u64 half0 = client_half(p, 0), half1 = client_half(p, 1);
 	int chosen;
 
 	if (!(s->flags & SERVICE_PERSISTENT))
-		return s->port ? choose(service, p->addresses, p->transport, now) : NOBODY;
-	chosen = follow_template(service, p->addresses, now);
+		return s->port ? choose(service, folded_addresses(p), p->transport, now) : NOBODY;
+	chosen = follow_template(service, half0, half1, now);
 	if (chosen >= 0)
 		return chosen;
-	chosen = choose(service, p->addresses, p->transport, now);
-	if (chosen < 0 || lead_to(service, p->addresses, chosen, now))
+	chosen = choose(service, folded_addresses(p), p->transport, now);
+	if (chosen < 0 || lead_to(service, half0, half1, chosen, now))
 		return chosen;
-	return follow_template(service, p->addresses, now);
+	return follow_template(service, half0, half1, now);
 }
 
 /* One-packet scheduling (4.5): each packet is a connection of its own, without an entry. */
@@ -123,7 +125,7 @@ static __always_inline int forward_once(struct xdp_md *ctx, const struct service
 	int chosen = assign(s, p, service, now);
 
 	if (chosen < 0)
-		return refuse(ctx, chosen);
+		return refuse(ctx, p, chosen);
 
 	struct destination *d = find_destination(chosen);
 	struct counters *c = counters_of(cpu, chosen);
@@ -220,13 +222,13 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 		return forward_once(ctx, s, p, service, now, cpu);
 	}
 	if (!slot) {
-		__u32 room = find_room(n->bucket[0], n->bucket[1], now);
+		__u32 room = find_room(n, p->version, now);
 
 		if (room >= NO_ROOM) {
 			mark_overflow(n, now);
 			return forward_hashed(ctx, p, service, n->hash, cpu);
 		}
-		slot = &n->bucket[room < SLOTS ? 0 : 1]->flow[room % SLOTS];
+		slot = flow_in_room(n, p->version, room);
 		control = load(slot->control);
 		if (reluctance(control, now) == ~0ull)
 			return -1;
@@ -241,29 +243,40 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 
 	if (chosen < 0) {
 		free_slot(slot, given_up);
-		return refuse(ctx, chosen);
+		return refuse(ctx, p, chosen);
 	}
 	forget(given_up);
 	return start_flow(ctx, p, n, slot, chosen, now, cpu);
 }
 
-/* As try_packet(), verified once. `service`: what find_service() said. */
-__noinline int balance_once(struct xdp_md *ctx, __u32 service)
+static __always_inline int try_version(struct xdp_md *ctx, __u32 service, __u64 version)
 {
 	struct neighbourhood n;
 	struct packet p;
 
-	if (!parse(ctx, &p) || !find_neighbourhood(&p.key, &n))
+	if (!parse(ctx, &p, version) || !find_neighbourhood(&p.key, &n))
 		return XDP_PASS;
 	return try_packet(ctx, &p, &n, service, now_in_ticks(), bpf_get_smp_processor_id());
 }
 
+/* As try_packet(), verified once. `service`: what find_service() said. */
+__noinline int balance_once(struct xdp_md *ctx, __u32 service)
+{
+	return try_version(ctx, service, IPV4);
+}
+
+__noinline int balance_once6(struct xdp_md *ctx, __u32 service)
+{
+	return try_version(ctx, service, IPV6);
+}
+
 /* A packet that is not just another of its flow. Not inline: its way must not cost the others
  * registers. */
-static __noinline int balance(struct xdp_md *ctx, __u32 service)
+static __noinline int balance(struct xdp_md *ctx, __u32 service, int version)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
-		int verdict = balance_once(ctx, service);
+		int verdict = version == IPV6 ? balance_once6(ctx, service)
+					      : balance_once(ctx, service);
 
 		if (is_to_forward(verdict))
 			return forward(ctx, verdict & 0x3fffff, verdict >> 24 & 3);
@@ -294,45 +307,59 @@ static __always_inline int error_on_the_way(struct xdp_md *ctx)
 /* What handle() leaves to be done, beside what is to_forward(): by then its frame is off the
  * stack, of which Linux 6.1 rounds each up to 32 bytes and allows 512 in all. */
 #define TO_BALANCE (1 << 28)	/* and 1 + the service, modulo 2^24 */
+#define TO_BALANCE6 (1 << 29)	/* the same */
 #define TO_FOLLOW (1 << 27)	/* and the kind of packet */
 #define TO_REPLY (1 << 26)
 #define TO_TAKE_FOR_ERROR (1 << 25)
 
-static __always_inline int to_balance(__u32 service)
+static __always_inline int to_balance(const struct packet *p, __u32 service)
 {
-	return TO_BALANCE | ((service + 1) & 0xffffff);
+	return (p->version == IPV6 ? TO_BALANCE6 : TO_BALANCE) | ((service + 1) & 0xffffff);
 }
 
 static __always_inline int go_on(struct xdp_md *ctx, int verdict)
 {
 	if (is_to_forward(verdict))
 		return forward(ctx, verdict & 0x3fffff, verdict >> 24 & 3);
-	if (verdict & TO_BALANCE)
-		return balance(ctx, (verdict & 0xffffff) - 1u);
+	if (verdict & (TO_BALANCE | TO_BALANCE6))
+		return balance(ctx, (verdict & 0xffffff) - 1u, verdict & TO_BALANCE6 ? IPV6 : IPV4);
 	if (verdict & TO_FOLLOW)
 		return follow(ctx, verdict & 0xff);
 	return verdict & TO_REPLY ? reply(ctx) : error_on_the_way(ctx);
 }
 
-static __noinline int handle(struct xdp_md *ctx)
+/* What is for no address that is held. */
+static __always_inline int handle_others(const struct packet *p)
+{
+	if (p->version == IPV6) {
+		if (!live.masqueraded)
+			return XDP_PASS;
+		return may_be_servers(fold_address(&p->ip6->source)) ||
+				       p->ip6->next == IPPROTO_ICMPV6
+			       ? TO_REPLY
+			       : XDP_PASS;
+	}
+	if (live.masqueraded && may_be_servers(p->ip->saddr))
+		return TO_REPLY;
+	return p->ip->protocol == IPPROTO_ICMP && live.masqueraded | live.tunnelled
+		       ? TO_TAKE_FOR_ERROR
+		       : XDP_PASS;
+}
+
+static __always_inline int handle(struct xdp_md *ctx, __u64 version)
 {
 	struct neighbourhood n;
 	struct packet p;
 	__u64 control;
 
-	if (!parse_frame(ctx, &p))
+	if (!parse_version(ctx, &p, version))
 		return XDP_PASS;
-	if (!is_held(p.ip->daddr)) {
-		if (live.masqueraded && may_be_servers(p.ip->saddr))
-			return TO_REPLY;
-		return p.ip->protocol == IPPROTO_ICMP && live.masqueraded | live.tunnelled
-			       ? TO_TAKE_FOR_ERROR
-			       : XDP_PASS;
-	}
+	if (!is_to_held(&p))
+		return handle_others(&p);
 	if (!is_for_us(ctx, &p))
 		return XDP_PASS;
 
-	int kind = parse_packet(&p);
+	int kind = parse_packet(ctx, &p);
 
 	if (kind != OF_A_FLOW)
 		return kind == NOT_OURS ? XDP_PASS : TO_FOLLOW | kind;
@@ -346,35 +373,48 @@ static __noinline int handle(struct xdp_md *ctx)
 		__u32 service = find_service(&p);
 
 		/* The director's own traffic to its virtual address: no need to look again. */
-		return f || service != NO_SERVICE ? to_balance(service) : XDP_PASS;
+		return f || service != NO_SERVICE ? to_balance(&p, service) : XDP_PASS;
 	}
 
 	struct destination *d = find_destination(destination_of(control));
 	struct counters *c = counters_of(bpf_get_smp_processor_id(), destination_of(control));
 
-	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, 0, now))
-		return to_balance(find_service(&p));
+	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, now))
+		return to_balance(&p, find_service(&p));
 	count_packet(c, &p);
 	switch (forwarding_of(control)) {
 	case FORWARD_TUNNELLED:
-		if (d->tunnel != TUNNEL_IPIP || d->forwarding != FORWARD_TUNNELLED)
+		if (d->tunnel != TUNNEL_IPIP || d->forwarding != FORWARD_TUNNELLED ||
+		    d->version != version)
 			break;
-		decrement_ttl(p.ip);
-		if (!push_outer(ctx, &p, d, 0, IPPROTO_IPIP))
+		decrement_ttl(&p);
+		if (!push_plain(ctx, &p, d))
 			return XDP_DROP;
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	case FORWARD_MASQUERADED:
 		if (ingress(ctx)->partial_checksums || p.protocol == IPPROTO_SCTP)
 			break;
-		decrement_ttl(p.ip);
-		if (!translate(&p, 0, 0, d->address, d->translated_port))
+		decrement_ttl(&p);
+		if (!translate(&p, 0, 0, &d->address, d->translated_port))
 			return XDP_DROP;
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	case FORWARD_DIRECTLY:
-		decrement_ttl(p.ip);
+		decrement_ttl(&p);
 		return leave(ctx, d->interface, d->mac, d->source_mac);
 	}
 	return to_forward(destination_of(control), forwarding_of(control));
+}
+
+static __noinline int handle4(struct xdp_md *ctx) { return handle(ctx, IPV4); }
+static __noinline int handle6(struct xdp_md *ctx) { return handle(ctx, IPV6); }
+
+/* Is the frame, whose tags are off, one of IPv6? */
+static __always_inline int is_ipv6(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	return (void *)(eth + 1) <= (void *)(long)ctx->data_end &&
+	       eth->h_proto == bpf_htons(ETH_P_IPV6);
 }
 
 SEC("xdp")
@@ -388,10 +428,14 @@ int trimaran(struct xdp_md *ctx)
 	if (is_tag(eth->h_proto))
 		tags = take_tags(ctx);
 
-	int verdict = handle(ctx);
+	int six = is_ipv6(ctx);
+	int traced = live.tracing.until && (six ? begin_trace6(ctx) : begin_trace4(ctx));
+	int verdict = six ? handle6(ctx) : handle4(ctx);
 
 	if (verdict > XDP_REDIRECT)
 		verdict = go_on(ctx, verdict);
+	if (traced)
+		end_trace(verdict);
 	return tags && verdict != XDP_DROP && !put_tags(ctx, tags) ? XDP_DROP : verdict;
 }
 
@@ -406,16 +450,17 @@ static __always_inline int is_of_nobody(__u64 control)
 	return d && !(d->flags & DESTINATION_CONFIGURED);
 }
 
-static long sweep_bucket(__u32 i, struct sweep *s)
+static __always_inline long sweep_bucket(__u32 i, struct sweep *s, __u64 version)
 {
-	__u32 index = s->first + i, now = now_in_ticks();
-	struct bucket *b = bpf_map_lookup_elem(&flows, &index);
+	__u32 now = now_in_ticks();
+	void *b = find_bucket(s->first + i, version);
 
 	if (!b)
 		return 1;
 #pragma unroll
 	for (int k = 0; k < SLOTS; k++) {
-		struct flow *f = &b->flow[k];
+		struct flow *f = flow_at(b, k, version);
+		const struct flow6 *f6 = (void *)f;
 		__u64 control = load(f->control);
 
 		if (phase_of(control) != PHASE_LIVE)
@@ -424,7 +469,10 @@ static long sweep_bucket(__u32 i, struct sweep *s)
 			s->flows++;
 			if (live.persistent && !is_template(control) &&
 			    !((s->first + i + s->round) % GUARD_ROUNDS))
-				guard(destination_of(control), load(f->addresses));
+				guard(destination_of(control),
+				      version == IPV6 ? f6->client.half[0]
+						      : (__u32)load(f->addresses),
+				      version == IPV6 ? f6->client.half[1] : 0);
 		} else if (exchange(&f->control, control, 0) == control) {
 			forget(control);
 			s->expired++;
@@ -433,14 +481,20 @@ static long sweep_bucket(__u32 i, struct sweep *s)
 	return 0;
 }
 
-/* Clears expired entries. */
+static long sweep_bucket4(__u32 i, struct sweep *s) { return sweep_bucket(i, s, IPV4); }
+static long sweep_bucket6(__u32 i, struct sweep *s) { return sweep_bucket(i, s, IPV6); }
+
+/* Clears expired entries of a table. */
 SEC("syscall")
 int sweep(struct sweep *s)
 {
 	struct sweep here = *s;
 
 	here.expired = here.flows = 0;
-	bpf_loop(here.buckets, sweep_bucket, &here, 0);
+	if (here.version == IPV6)
+		bpf_loop(here.buckets, sweep_bucket6, &here, 0);
+	else
+		bpf_loop(here.buckets, sweep_bucket4, &here, 0);
 	*s = here;
 	live.clock = bpf_jiffies64() * live.tick_multiplier >> 16;
 	live.clock_time = bpf_ktime_get_ns();

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Tunnels over IPv4 (ipvs-semantics 4.4): IPIP, GUE and GRE. The outer header takes after the
- * inner one, whose TTL is already decremented. */
+/* Tunnels (ipvs-semantics 4.4): IPIP, GUE and GRE, over and of either version of IP. The outer
+ * header takes after the inner one, whose TTL is already decremented. */
 #pragma once
 #include "checksum.h"
 #include "counters.h"
+#include "ip.h"
 
 #define ECN_MASK 3
 #define TUNNEL_MAX 32		/* bytes that the headers take at most */
+#define TUNNEL6_MAX 52
 #define GUE_PORT_FIRST 32768	/* Linux's ip_local_port_range */
 #define GUE_PORTS 28232
 
@@ -36,22 +38,41 @@ static __always_inline __u8 outer_tos(__u8 tos)
 	return (tos & ECN_MASK) == ECN_MASK ? tos & ~1 : tos;
 }
 
-/* Puts an outer header, and `between` bytes for the tunnel's own, before the packet; where these
- * begin, or 0 if there is no room. All pointers into the packet are void after this. */
-static __always_inline void *push_outer(struct xdp_md *ctx, const struct packet *p,
-					const struct destination *d, __u32 between,
-					__u8 protocol)
+/* What is in the tunnel, by IP's number for it. */
+static __always_inline __u8 inner_protocol(const struct packet *p)
 {
-	struct iphdr header = {
+	return p->version == IPV6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+}
+
+/* Makes room for `length` bytes between the Ethernet header, which is to be written anew, and the
+ * packet; where they begin, or 0. All pointers into the packet are void after this. */
+static __always_inline void *push(struct xdp_md *ctx, __u32 length, __u16 ethertype)
+{
+	if (bpf_xdp_adjust_head(ctx, -(int)length))
+		return 0;
+
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) + length > (void *)(long)ctx->data_end)
+		return 0;
+	eth->h_proto = ethertype;
+	return eth + 1;
+}
+
+static __always_inline void *push_outer4(struct xdp_md *ctx, const struct packet *p,
+					 const struct destination *d, __u32 between,
+					 __u8 protocol)
+{
+	struct iphdr *outer, header = {
 		.version = 4,
 		.ihl = 5,
-		.tos = outer_tos(p->ip->tos),
+		.tos = outer_tos(tos_of(p)),
 		.tot_len = bpf_htons(p->length + sizeof(header) + between),
-		.frag_off = p->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT),
-		.ttl = p->ip->ttl,
+		.frag_off = p->version == IPV6 ? 0 : p->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT),
+		.ttl = ttl_of(p),
 		.protocol = protocol,
-		.saddr = d->source,
-		.daddr = d->address,
+		.saddr = d->source.ipv4,
+		.daddr = d->address.ipv4,
 	};
 
 	if (!header.frag_off)
@@ -60,17 +81,47 @@ static __always_inline void *push_outer(struct xdp_md *ctx, const struct packet 
 	__u32 *words = (__u32 *)&header;
 
 	header.check = ~fold((__u64)words[0] + words[1] + words[2] + words[3] + words[4]);
-	if (bpf_xdp_adjust_head(ctx, -(int)(sizeof(header) + between)))
+	outer = push(ctx, sizeof(header) + between, bpf_htons(ETH_P_IP));
+	if (!outer)
 		return 0;
-
-	struct ethhdr *eth = (void *)(long)ctx->data;
-	struct iphdr *outer = (void *)(eth + 1);
-
-	if ((void *)(outer + 1) + between > (void *)(long)ctx->data_end)
-		return 0;
-	eth->h_proto = bpf_htons(ETH_P_IP);
 	*outer = header;
 	return outer + 1;
+}
+
+static __always_inline void *push_outer6(struct xdp_md *ctx, const struct packet *p,
+					 const struct destination *d, __u32 between,
+					 __u8 protocol)
+{
+	__u32 traffic = bpf_htonl(6u << 28 | (__u32)outer_tos(tos_of(p)) << 20);
+	__u16 payload = bpf_htons(p->length + between);
+	__u8 hop_limit = ttl_of(p);
+	struct ip6 *outer = push(ctx, sizeof(*outer) + between, bpf_htons(ETH_P_IPV6));
+
+	if (!outer)
+		return 0;
+	outer->traffic = traffic;
+	outer->payload = payload;
+	outer->next = protocol;
+	outer->hop_limit = hop_limit;
+	outer->source = d->source;
+	outer->target = d->address;
+	return outer + 1;
+}
+
+/* Puts an outer header, and `between` bytes for the tunnel's own, before the packet; where these
+ * begin, or 0 if there is no room. */
+static __always_inline void *push_outer(struct xdp_md *ctx, const struct packet *p,
+					const struct destination *d, __u32 between,
+					__u8 protocol)
+{
+	return d->version == IPV6 ? push_outer6(ctx, p, d, between, protocol)
+				  : push_outer4(ctx, p, d, between, protocol);
+}
+
+static __always_inline __u64 sum_header6(const struct ip6 *ip)
+{
+	return (__u64)ip->traffic + *(__u32 *)&ip->payload + sum_address(&ip->source) +
+	       sum_address(&ip->target);
 }
 
 /* The sum of the inner packet. A header that carries its own checksum adds up to nothing, and
@@ -80,10 +131,12 @@ static __always_inline __u64 sum_inner(struct xdp_md *ctx, const struct packet *
 {
 	void *header = p->transport_header;
 
-	if (p->fragment == WHOLE && p->protocol != IPPROTO_SCTP && p->protocol != IPPROTO_ICMP &&
-	    header + sizeof(struct udphdr) <= p->end &&
-	    (p->protocol == IPPROTO_TCP || ((struct udphdr *)header)->check))
-		return (__u16)~fold(sum_pseudo(p));
+	if (p->fragment == WHOLE && header + sizeof(struct udphdr) <= p->end &&
+	    (p->protocol == IPPROTO_TCP ||
+	     (p->protocol == IPPROTO_UDP && ((struct udphdr *)header)->check)) &&
+	    (p->version != IPV6 || p->header == sizeof(struct ip6)))
+		return (__u16)~fold(sum_pseudo(p)) +
+		       (p->version == IPV6 ? sum_header6(p->ip6) : 0);
 	return sum_bytes(ctx, sizeof(struct ethhdr), p->length);
 }
 
@@ -96,14 +149,14 @@ static __always_inline int push_gue(struct xdp_md *ctx, const struct packet *p,
 		.source = bpf_htons(GUE_PORT_FIRST + (hash * GUE_PORTS >> 32)),
 		.dest = d->tunnel_port,
 		.length = bpf_htons(p->length + sizeof(header)),
-		.protocol = IPPROTO_IPIP,
+		.protocol = inner_protocol(p),
 	};
 
 	if (d->tunnel_checksum) {
 		__u32 *words = (__u32 *)&header;
 
-		sum += (__u64)words[0] + words[1] + words[2] + d->source + d->address +
-		       bpf_htons(IPPROTO_UDP) + header.length;
+		sum += (__u64)words[0] + words[1] + words[2] + sum_address(&d->source) +
+		       sum_address(&d->address) + bpf_htons(IPPROTO_UDP) + header.length;
 		header.checksum = ~fold(sum);
 		if (!header.checksum)
 			header.checksum = 0xffff;
@@ -120,7 +173,7 @@ static __always_inline int push_gue(struct xdp_md *ctx, const struct packet *p,
 static __always_inline int push_gre(struct xdp_md *ctx, const struct packet *p,
 				    const struct destination *d)
 {
-	struct gre_header header = {.protocol = bpf_htons(ETH_P_IP)}, *at;
+	struct gre_header header = {.protocol = p->eth->h_proto}, *at;
 
 	if (d->tunnel_checksum != TUNNEL_CHECKSUM_FULL) {
 		at = push_outer(ctx, p, d, GRE_SHORT, IPPROTO_GRE);
@@ -147,5 +200,14 @@ static __always_inline int encapsulate(struct xdp_md *ctx, const struct packet *
 		return push_gue(ctx, p, d);
 	if (d->tunnel == TUNNEL_GRE)
 		return push_gre(ctx, p, d);
-	return !!push_outer(ctx, p, d, 0, IPPROTO_IPIP);
+	return !!push_outer(ctx, p, d, 0, inner_protocol(p));
+}
+
+/* The same for IPIP of one version in the same. */
+static __always_inline int push_plain(struct xdp_md *ctx, const struct packet *p,
+				      const struct destination *d)
+{
+	if (p->version == IPV6)
+		return !!push_outer6(ctx, p, d, 0, IPPROTO_IPV6);
+	return !!push_outer4(ctx, p, d, 0, IPPROTO_IPIP);
 }

@@ -27,8 +27,8 @@ static __always_inline int is_tunnel_of(const struct destination *d, const struc
 	__u8 protocol = d->tunnel == TUNNEL_IPIP ? IPPROTO_IPIP :
 			d->tunnel == TUNNEL_GUE ? IPPROTO_UDP : IPPROTO_GRE;
 
-	return outer->protocol == protocol && outer->saddr == d->source &&
-	       outer->daddr == d->address;
+	return outer->protocol == protocol && d->version == IPV4 &&
+	       outer->saddr == d->source.ipv4 && outer->daddr == d->address.ipv4;
 }
 
 /* NO_FLOW when it is not about a tunnelled packet of a connection. A path's MTU is kept until the
@@ -39,7 +39,7 @@ __noinline int tunnel_error(struct xdp_md *ctx)
 	struct packet p;
 	__u64 control;
 
-	if (!parse_frame(ctx, &p) || !is_for_us(ctx, &p) || parse_packet(&p) != OF_ICMP)
+	if (!parse_version(ctx, &p, IPV4) || !is_for_us(ctx, &p) || parse_packet(ctx, &p) != OF_ICMP)
 		return NO_FLOW;
 
 	struct icmp_error *icmp = p.transport_header;
@@ -71,11 +71,11 @@ __noinline int tunnel_error(struct xdp_md *ctx)
 	if (!d || forwarding_of(control) != FORWARD_TUNNELLED || !is_tunnel_of(d, outer))
 		return NO_FLOW;
 
-	__u32 start = p.ip->ihl * 4, virtual = inner->daddr, mtu = 0;
+	__u32 mtu = 0;
 	__u8 type = icmp->type, code = icmp->code;
 	int strip = (void *)inner - (void *)p.ip;
 
-	if (fold(sum_bytes(ctx, sizeof(struct ethhdr) + start, p.length - start)) != 0xffff)
+	if (fold(sum_bytes(ctx, sizeof(struct ethhdr) + p.header, p.length - p.header)) != 0xffff)
 		return XDP_DROP;
 	if (type == ICMP_DESTINATION_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED) {
 		mtu = bpf_ntohs(icmp->mtu);
@@ -91,7 +91,7 @@ __noinline int tunnel_error(struct xdp_md *ctx)
 	    send_icmp(ctx, type, code, mtu, 0) == XDP_DROP)
 		return XDP_DROP;
 
-	int interface = aim(ctx, virtual);
+	int interface = aim(ctx, destination_of(control));
 
 	return interface > 0 ? leave_by(ctx, interface) : XDP_DROP;
 }

@@ -58,7 +58,7 @@ def test_auto_takes_ipvs_else_and_says_why() -> None:
 
 def test_a_server_that_is_not_always_in_service_counts_too() -> None:
     service = replace(virtual(80), sorry_server=SorryServer(ServerKey(IPV6, 80)))
-    assert "serve IPv6" in choose("auto", Config(virtual_services=(service,))).reason
+    assert "other version of IP" in choose("auto", Config(virtual_services=(service,))).reason
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_a_server_that_is_not_always_in_service_counts_too() -> None:
     [
         (Service(key(80), Settings("nonesuch")), "schedule by nonesuch"),
         (Service(ServiceKey.marked(3)), "firewall marks"),
-        (Service(key(80, IPV6)), "IPv6"),
         (Service(key(80), Settings(persistence_engine="sip")), "persistence engine sip"),
-        (Service(key(80), destinations=(Destination(ServerKey(IPV6, 80)),)), "IPv6"),
+        (Service(key(80), destinations=(Destination(ServerKey(IPV6, 80)),)), "only tunnels"),
+        (Service(key(80, IPV6), destinations=(Destination(SERVER),)), "only tunnels"),
     ],
 )
 def test_what_xdp_cannot_serve(service: Service, word: str) -> None:
@@ -104,3 +104,12 @@ def test_a_note_that_cannot_be_is_said(tmp_path: Path) -> None:
     note = ServiceNote(tmp_path / "note.json")
     assert note.read() == ()
     assert "cannot read" in note.problem
+
+
+def test_xdp_serves_ipv6_and_both_versions_by_tunnels() -> None:
+    tunnelled = Destination(SERVER, forwarding=Forwarding.TUNNEL)
+    for service in (
+        Service(key(80, IPV6), destinations=(Destination(ServerKey(IPV6, 80)), tunnelled)),
+        Service(key(80), destinations=(replace(tunnelled, key=ServerKey(IPV6, 80)),)),
+    ):
+        assert unsupported(service) is None

@@ -28,7 +28,7 @@ def _program() -> None:
 
 @pytest.fixture(scope="session")
 def loaded() -> Iterator[Loaded]:
-    loaded = load(Capacity(flows=1 << 10, services=64, destinations=256), print)
+    loaded = load(Capacity(1 << 10, services=64, destinations=256, flows6=1 << 10), print)
     yield loaded
     XdpDataplane(loaded).close(remove=True)
 
@@ -37,7 +37,7 @@ def empty(loaded: Loaded) -> XdpDataplane:
     """An owner of the tables with nothing in them."""
     tables = loaded.tables
     XdpDataplane(loaded).apply([])
-    for name in ("flows", "destinations", "counters", "loads", "templates", "ledger"):
+    for name in ("flows", "flows6", "destinations", "counters", "loads", "templates", "ledger"):
         getattr(tables, name)[...] = 0
     tables.events["count"] = 0
     set_lifetimes(tables, Timeouts())

@@ -19,9 +19,9 @@ from trimaran.dataplane.base import (
     TunnelType,
 )
 from trimaran.dataplane.xdp.attach import read_link
-from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 

@@ -15,8 +15,8 @@ from trimaran.dataplane.base import (
     Tunnel,
 )
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 IPIP = Tunnel()
@@ -170,8 +170,8 @@ class Director:
 
     def expire_all(self) -> None:
         """Makes every entry's time be over."""
-        flows = self.plane.tables.flows
-        live = flows["control"] != 0
         tick = int(self.plane.tables.tick()) & 0xFFFFFFFF
-        control = flows["control"] >> 32 << 32 | (tick - 1)
-        flows["control"][live] = control[live]
+        for flows in self.plane.tables.fields().values():
+            live = flows["control"] != 0
+            control = flows["control"] >> 32 << 32 | (tick - 1)
+            flows["control"][live] = control[live]

@@ -3,11 +3,12 @@
 import json
 import re
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from frames import DIRECTOR, VIP, Director, checksum, ethernet, server_mac
+from frames6 import DIRECTOR6, VIP6, ethernet6, is_right
 
 from trimaran.dataplane.base import (
     Destination,
@@ -49,20 +50,21 @@ class Ipvsadm:
         action = command.split()[1]
         if action == "-C":
             self.services.clear()
-        elif match := re.search(rf"-(t|u|-sctp-service) {re.escape(str(VIP))}:(\d+)", command):
-            key = ServiceKey(_PROTOCOLS[match[1]], VIP, int(match[2]))
-            self._change(action, key, command)
+        elif match := re.search(r"-(t|u|-sctp-service) (\S+):(\d+)", command):
+            vip = ip_address(match[2].strip("[]"))
+            if vip in (VIP, VIP6):
+                self._change(action, ServiceKey(_PROTOCOLS[match[1]], vip, int(match[3])), command)
         desired = [Service(k, Settings("rr"), tuple(d)) for k, d in self.services.items()]
         self.director.plane.apply(desired)
 
     def _change(self, action: str, key: ServiceKey, command: str) -> None:
-        real = re.search(r"-r ([\d.]+):(\d+)", command)
+        real = re.search(r"-r ([\d.]+|\[\S+\])(?::(\d+))?", command)
         if action == "-A":
             self.services[key] = []
         elif action == "-D":
             del self.services[key]
         elif real:
-            server = ServerKey(IPv4Address(real[1]), int(real[2]))
+            server = ServerKey(ip_address(real[1].strip("[]")), int(real[2] or key.port))
             if action == "-a":
                 self.services[key].append(_destination(server, command))
             else:
@@ -84,6 +86,8 @@ def _destination(server: ServerKey, command: str) -> Destination:
 
 def received(packet: bytes) -> bytes:
     """The frame that it came in: a server's have its MAC address, others the gateway's."""
+    if packet[0] >> 4 == 6:
+        return ethernet6(packet)
     frame = ethernet(packet)
     if packet[12:15] == bytes([192, 168, 1]):
         frame = frame[:6] + server_mac(packet[15]) + frame[12:]
@@ -93,8 +97,11 @@ def received(packet: bytes) -> bytes:
 def masked(frame: bytes) -> str:
     """Without what is anyone's choice: the identification of a header that the director makes
     and does not mark DF, GUE's source port, and the (right) checksums that follow from these."""
+    if frame[12:14] == b"\x86\xdd":
+        return _masked6(frame).hex()
     made, df, protocol = frame[26:30] in (VIP.packed, DIRECTOR.packed), frame[20] & 0x40, frame[23]
-    if (made and protocol == 1) or (protocol in (4, 17, 47) and frame[30:33] == b"\xc0\xa8\x01"):
+    tunnelled = protocol in (4, 17, 41, 47) and frame[30:33] == b"\xc0\xa8\x01"
+    if (made and protocol == 1) or tunnelled:
         if not df:
             assert checksum(frame[14:34]) == 0
             frame = frame[:18] + b"\0\0" + frame[20:24] + b"\0\0" + frame[26:]
@@ -106,6 +113,18 @@ def masked(frame: bytes) -> str:
             mark = b"\xff\xff" if summed else b"\0\0"
             frame = frame[:34] + b"\0\0" + frame[36:40] + mark + frame[42:]
     return frame.hex()
+
+
+def _masked6(frame: bytes) -> bytes:
+    """GUE's source port, and the flow label of errors, which Linux makes a hash."""
+    source, protocol = frame[22:38], frame[20]
+    if source in (VIP6.packed, DIRECTOR6.packed) and protocol == 58:
+        assert is_right(frame, 58)
+        return frame[:15] + b"\0\0\0" + frame[18:]
+    if protocol == 17 and int.from_bytes(frame[56:58]) == GUE_PORT:
+        assert not any(frame[60:62]) or is_right(frame, 17)
+        return frame[:54] + b"\0\0" + frame[56:60] + bytes([any(frame[60:62])] * 2) + frame[62:]
+    return frame
 
 
 def states(director: Director) -> list[dict[str, Any]]:

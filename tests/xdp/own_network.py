@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from frames import DIRECTOR, DIRECTOR_MAC, GATEWAY_MAC, VIP, server, server_mac
+from frames6 import DIRECTOR6, VIP6, server6, server6_mac
 
 from trimaran.dataplane.xdp import libbpf
 
@@ -15,6 +16,7 @@ _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 GATEWAY = "192.168.1.254"
+GATEWAY6 = "2001:db8:1::fe"
 INTERFACE = "eth1"
 
 
@@ -43,13 +45,17 @@ def own_network(program: int) -> Iterator[int]:
         sh(f"ip address add {DIRECTOR}/24 dev {INTERFACE}")
         sh(f"ip address add {VIP}/24 dev {INTERFACE}")
         sh(f"ip link set {INTERFACE} up")
-        sh("sysctl -qw net.ipv4.ip_forward=1")
-        neighbours = {GATEWAY: GATEWAY_MAC} | {
-            str(server(last).address): server_mac(last) for last in range(101, 110)
-        }
+        for address6 in (DIRECTOR6, VIP6):
+            sh(f"ip address add {address6}/64 dev {INTERFACE} nodad")
+        sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+        neighbours = {GATEWAY: GATEWAY_MAC, GATEWAY6: GATEWAY_MAC}
+        for last in range(101, 110):
+            neighbours[str(server(last).address)] = server_mac(last)
+            neighbours[str(server6(last).address)] = server6_mac(last)
         for address, mac in neighbours.items():
             sh(f"ip neigh add {address} lladdr {mac_text(mac)} dev {INTERFACE}")
         sh(f"ip route add default via {GATEWAY}")
+        sh(f"ip -6 route add default via {GATEWAY6}")
         index = socket.if_nametoindex(INTERFACE)
         libbpf.xdp_attach(index, program, libbpf.XDP_FLAGS_DRV_MODE)
         yield index

@@ -1,12 +1,13 @@
 """A plane, as the daemon runs it, in the network namespace that it is started in.
 
-Not a test: test_veth_plane.py starts it. Argument: how to forward. It ends with its input.
+Not a test: test_veth_plane.py starts it. Arguments: how to forward, VIP and server. It ends with
+its input.
 """
 
 import asyncio
 import logging
 import sys
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
 from trimaran.daemon.messages import ConfigurePlane, HoldAddresses, Message
 from trimaran.daemon.plane import Plane
@@ -22,9 +23,9 @@ async def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     plane = Plane(ignore)
     await plane.start()
-    server = ServerKey(IPv4Address("192.168.1.101"), 8080)
+    server = ServerKey(ip_address(sys.argv[3]), 8080)
     service = Service(
-        ServiceKey(Protocol.TCP, IPv4Address("192.168.1.10"), 80),
+        ServiceKey(Protocol.TCP, ip_address(sys.argv[2]), 80),
         Settings("rr"),
         (Destination(server, forwarding=Forwarding(sys.argv[1])),),
     )

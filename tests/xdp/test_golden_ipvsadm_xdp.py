@@ -29,6 +29,7 @@ FAR_ENOUGH = {
     "01-empty": 19,
     "02-tcp-dr-basic": 7,
     "04-tun": 21,
+    "05-ipv6": 25,
     "07-persistence": 18,
     "08-thresholds": 24,
     "10-sctp": 19,
@@ -48,18 +49,12 @@ FAR_ENOUGH = {
 """How many steps XDP must get through, at least."""
 
 LEFT_OUT = {
-    "07-persistence": re.compile(r"\[2001:|--pe |:506\d"),
-    "10-sctp": re.compile(r"\[2001:"),
-    "19-order": re.compile(r"\[2001:|-f -?\d|FWM"),
-    "22-conn-persist": re.compile(r"\[2001:"),
-    "23-stats": re.compile(r"\[2001:"),
-    "25-names": re.compile(r"\[2001:|vip6"),
+    "07-persistence": re.compile(r"--pe |:506\d"),
+    "19-order": re.compile(r"-f -?\d|FWM"),
 }
-"""IPv6 services, firewall marks, and what persistence engines look into, among others: all but
-these is played."""
+"""Firewall marks, and what persistence engines look into, among others: all but these is played."""
 
 DO_NOT_APPLY = {
-    "05-ipv6": "IPv6 from the first command on",
     "13-save-restore": "each of its inputs has a firewall mark",
     "29-sip-pe": "a persistence engine from the first command on",
     "31-unprivileged": "what IPVS's netlink family says to those who may not",

@@ -2,19 +2,21 @@
 
 import re
 import sys
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 import click
 
 from trimaran.dataplane.base import DataplaneError
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import Protocol
 
 if TYPE_CHECKING:
     from trimaran.dataplane.xdp.explain import Tuple
 
 _FORM = "PROTOCOL CLIENT:PORT > VIP:PORT"
-_PACKET = re.compile(r"\s*(\w+)\s+([\d.]+):(\d+)\s*(?:>|->)\s*([\d.]+):(\d+)\s*")
+_END = r"([\d.]+|\[[\da-fA-F:.]+\]):(\d+)"
+_PACKET = re.compile(rf"\s*(\w+)\s+{_END}\s*(?:>|->)\s*{_END}\s*")
 
 
 @click.command()
@@ -50,14 +52,17 @@ def _read(text: str) -> "Tuple":
         ports = int(client_port), int(virtual_port)
         if max(ports) > 65535:
             raise ValueError(f"port {max(ports)} is above 65535")
-        return Tuple(
-            Protocol(protocol.upper()),
-            IPv4Address(client),
-            ports[0],
-            IPv4Address(virtual),
-            ports[1],
-        )
+        ends = _address(client), _address(virtual)
+        if ends[0].version != ends[1].version:
+            raise ValueError("one address of IPv4 and one of IPv6")
+        return Tuple(Protocol(protocol.upper()), ends[0], ports[0], ends[1], ports[1])
     except AddressValueError as error:
         raise click.UsageError(f"{error}: {form}") from error
     except ValueError as error:
         raise click.UsageError(f"{error} ('{text}'): {form}") from error
+
+
+def _address(text: str) -> IPAddress:
+    if text.startswith("["):
+        return IPv6Address(text.strip("[]"))
+    return IPv4Address(text)

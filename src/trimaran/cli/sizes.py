@@ -9,7 +9,7 @@ from trimaran.dataplane.xdp.limits import FEWEST_CONNECTIONS, MOST_CONNECTIONS
 
 CONNECTIONS: Final = (
     "connections",
-    "connections: 64 bytes each; rounded up to a power of 2",
+    "connections: 64 bytes each, 128 for IPv6; rounded up to a power of 2",
     FEWEST_CONNECTIONS,
     MOST_CONNECTIONS,
 )

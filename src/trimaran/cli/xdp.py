@@ -3,10 +3,12 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from functools import wraps
+from itertools import islice
 from pathlib import Path
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
@@ -14,6 +16,10 @@ from trimaran.cli.sizes import CONNECTIONS, room_option
 from trimaran.daemon import control
 from trimaran.daemon.rundir import control_socket, default_run_directory
 from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError
+from trimaran.model.service import Protocol
+
+if TYPE_CHECKING:
+    from trimaran.dataplane.xdp.trace import Network
 
 Parameters = ParamSpec("Parameters")
 
@@ -71,8 +77,8 @@ def attach(
     run it again from time to time: nothing else changes by that.
 
     How much room there is stays as it was, too, if nothing else is said; for other room the
-    tables are made anew, and are empty then. At first there is room for 1048576 connections, 4096
-    services and 16384 real servers.
+    tables are made anew, and are empty then. At first there is room for 1048576 connections of
+    IPv4 and as many of IPv6, 4096 services and 16384 real servers.
     """
     import asyncio
 
@@ -92,6 +98,7 @@ def attach(
     given = {name: number for name, number in wanted.items() if number is not None}
     with hold_tables(_PATIENCE_SECONDS):
         capacity = replace(present_capacity() or Capacity(), **given)
+        capacity = replace(capacity, flows6=capacity.flows)  # no daemon is there to make it later
         plane = XdpDataplane.open(capacity, log=lambda line: click.echo(line, err=True))
         try:
             for interface in interfaces:
@@ -184,6 +191,73 @@ def status(as_json: bool, run_dir: Path | None) -> None:
     daemon = control.listens(control_socket(run_dir or default_run_directory()))
     text = xdp_status.to_json(found, daemon) if as_json else xdp_status.to_text(found, daemon)
     click.echo(text, nl=False)
+
+
+@xdp.command()
+@click.option("--protocol", type=click.Choice(["tcp", "udp", "sctp"]), help="Only of this.")
+@click.option("--client", metavar="ADDRESS[/LENGTH]", help="Only of these clients.")
+@click.option("--vip", metavar="ADDRESS[/LENGTH]", help="Only to these virtual addresses.")
+@click.option("--client-port", type=click.IntRange(0, 65535), metavar="PORT")
+@click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", help="The virtual port.")
+@click.option(
+    "--rate",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="At most so many a second, on each CPU; how many more there were is said.",
+)
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many.")
+@click.option(
+    "--seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="End after so long."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document a line.")
+@_ends_well
+def trace(
+    protocol: str | None,
+    client: str | None,
+    vip: str | None,
+    client_port: int | None,
+    port: int | None,
+    rate: int,
+    count: int | None,
+    seconds: float | None,
+    as_json: bool,
+) -> None:
+    """Show what becomes of packets to virtual addresses, as it happens: samples of them.
+
+    Each line says in the words of `trimaran explain` what the packet path did: new connection or
+    known, its state, the server, and the verdict. Shown are packets of TCP, UDP and SCTP from
+    clients, except later fragments. A packet that is looked at so takes a microsecond longer;
+    while no trace runs, nothing is spent. One trace runs at a time.
+    """
+    from trimaran.dataplane.xdp.trace import Filter, running
+    from trimaran.views.trace import decision_json, decision_text
+
+    wanted = Filter(
+        Protocol(protocol.upper()) if protocol else None,
+        _network("--client", client),
+        _network("--vip", vip),
+        client_port,
+        port,
+    )
+    if wanted.client and wanted.virtual and wanted.client.version != wanted.virtual.version:
+        raise click.UsageError("--client and --vip: one of IPv4 and one of IPv6")
+    show = decision_json if as_json else decision_text
+    with suppress(KeyboardInterrupt), running(wanted, rate) as tracing:
+        for decision in islice(tracing.decisions(seconds), count):
+            click.echo(show(decision), nl=False)
+
+
+def _network(option: str, text: str | None) -> "Network | None":
+    from trimaran.dataplane.xdp.trace import network
+
+    if text is None:
+        return None
+    try:
+        return network(text)
+    except ValueError as error:
+        raise click.UsageError(f"{option}: {error}") from error
 
 
 def _refuse_beside_daemon(run_dir: Path | None) -> None:

@@ -3,19 +3,19 @@
 import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
 
-from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.operator import XdpOperator
+from trimaran.dataplane.xdp.ways import Neighbour
+from trimaran.model.ip import IPAddress
 from trimaran.net import neighbours
 from trimaran.net.errors import NetError
 from trimaran.net.neighbours import Route
 
 log = logging.getLogger("plane")
 
-Hop = tuple[int, IPv4Address]
+Hop = tuple[int, IPAddress]
 
 
 class NextHops:
@@ -24,7 +24,7 @@ class NextHops:
     def __init__(self, netlink: AsyncIPRoute, dataplane: XdpOperator) -> None:
         self._netlink = netlink
         self._dataplane = dataplane
-        self._routes: dict[IPv4Address, Route] = {}
+        self._routes: dict[IPAddress, Route] = {}
         self._macs: dict[Hop, bytes] = {}
         self._towards_clients: set[Hop] = set()
 
@@ -37,7 +37,7 @@ class NextHops:
             for address in wanted
         )
 
-    async def resolve(self, address: IPv4Address, mac_of: Callable[[int], bytes]) -> None:
+    async def resolve(self, address: IPAddress, mac_of: Callable[[int], bytes]) -> None:
         """Find the way to a real server and have the kernel keep its MAC. Raises NetError."""
         route = await neighbours.route_to(self._netlink, address)
         self._routes[address] = route
@@ -64,12 +64,12 @@ class NextHops:
                 way = Neighbour(hop.mac, source_mac, route.ifindex, route.mtu, route.source)
                 self._dataplane.set_neighbour(address, way)
 
-    def interfaces(self, addresses: Collection[IPv4Address]) -> set[int]:
+    def interfaces(self, addresses: Collection[IPAddress]) -> set[int]:
         """By which these real servers are reached, as far as it is known."""
         routes = (self._routes.get(address) for address in addresses)
         return {route.ifindex for route in routes if route is not None and not route.local}
 
-    async def resolve_hop(self, ifindex: int, address: IPv4Address) -> None:
+    async def resolve_hop(self, ifindex: int, address: IPAddress) -> None:
         """Have the kernel keep the MAC of a next hop towards clients. Raises NetError."""
         await neighbours.resolve(self._netlink, ifindex, address)
         self._towards_clients.add((ifindex, address))

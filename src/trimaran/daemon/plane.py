@@ -9,9 +9,7 @@ and a program that does not serve it.
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from ipaddress import IPv4Address
 
 from pyroute2 import AsyncIPRoute
 
@@ -27,6 +25,8 @@ from trimaran.daemon.messages import (
     ConfigurePlane,
     HoldAddresses,
     PlaneStatus,
+    Remaining,
+    ServerConnections,
     Synchronised,
     ToChild,
 )
@@ -40,6 +40,7 @@ from trimaran.dataplane.xdp.ownership import hold_tables
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
+from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.model.sync import Synchronisation
 from trimaran.net import links, neighbours
 from trimaran.net.errors import NetError
@@ -61,6 +62,7 @@ class Plane:
         self._capacity = Capacity(*map(int, capacity))
         self._links: dict[str, Link] = {}
         self._services: tuple[Service, ...] = ()
+        self._watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
         self._interfaces: tuple[str, ...] = ()
         # Until told otherwise, what an earlier plane left in the kernel is right as it is.
         self._configured = False
@@ -90,13 +92,13 @@ class Plane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, interfaces, timeouts, synchronisation, number):
+            case ConfigurePlane(services, interfaces, timeouts, synchronisation, number, watched):
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
                 self._service_addresses = frozenset(service.key.address for service in services)
                 self._attach()
-                self._services = services
+                self._services, self._watched = services, watched
                 self._apply()
                 self._take_addresses()
                 self._resolve_now.set()
@@ -175,8 +177,8 @@ class Plane:
                 self._report()
 
     def _take_addresses(self) -> None:
-        local = _ipv4(a.address for link in self._links.values() for a in link.addresses)
-        announced = _ipv4(address.address for address in self._announced)
+        local = {address.address for link in self._links.values() for address in link.addresses}
+        announced = {address.address for address in self._announced}
         self._dataplane.set_local(local)
         self._dataplane.set_held((local | announced) & self._service_addresses)
 
@@ -264,12 +266,15 @@ class Plane:
             if polls % _APPLY_AGAIN_EVERY_POLLS == 0 and self._dataplane.left_out():
                 self._apply()  # there may be room by now
             self._report()
+            self._count()
+
+    def _count(self) -> None:
+        if self._watched:
+            counts = self._dataplane.connections_of(self._watched)
+            found = [ServerConnections(*place, number) for place, number in counts.items()]
+            self._send(Remaining(tuple(found)))
 
     def _report(self) -> None:
         attachments = self._dataplane.attachments()
         modes = {name: attachment.mode for name, attachment in attachments.items()}
         self._send(PlaneStatus(Kind.XDP, modes, self._trouble))
-
-
-def _ipv4(addresses: Iterable[IPAddress]) -> set[IPv4Address]:
-    return {address for address in addresses if isinstance(address, IPv4Address)}

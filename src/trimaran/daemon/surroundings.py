@@ -1,13 +1,13 @@
 """What the plane of a daemon keeps telling the XDP dataplane, told once where no daemon runs."""
 
 import asyncio
-from ipaddress import IPv4Address
 from typing import Final
 
 from pyroute2 import AsyncIPRoute
 
 from trimaran.daemon.next_hops import NextHops
 from trimaran.dataplane.xdp.operator import XdpOperator
+from trimaran.model.ip import IPAddress
 from trimaran.net import links
 from trimaran.net.errors import NetError
 
@@ -22,12 +22,7 @@ async def settle(dataplane: XdpOperator) -> list[str]:
     """
     async with AsyncIPRoute() as netlink:
         found = await links.links(netlink)
-        local = {
-            address.address
-            for link in found.values()
-            for address in link.addresses
-            if isinstance(address.address, IPv4Address)
-        }
+        local = {address.address for link in found.values() for address in link.addresses}
         dataplane.set_local(local)
         dataplane.set_held(local & dataplane.virtual_addresses())
         return await _find(NextHops(netlink, dataplane), dataplane, found)
@@ -37,7 +32,7 @@ async def _find(hops: NextHops, dataplane: XdpOperator, found: dict[int, links.L
     def mac_of(index: int) -> bytes:
         return found[index].mac if index in found else b""
 
-    trouble: dict[IPv4Address, str] = {}
+    trouble: dict[IPAddress, str] = {}
     for attempt in range(_ATTEMPTS):
         if attempt:
             await asyncio.sleep(_INTERVAL_SECONDS)
@@ -50,4 +45,4 @@ async def _find(hops: NextHops, dataplane: XdpOperator, found: dict[int, links.L
         if lacking <= trouble.keys():
             break
     silent = "does not answer, so its MAC address is not known: no new connections go there"
-    return [trouble.get(address, f"{address} {silent}") for address in sorted(lacking)]
+    return [trouble.get(address, f"{address} {silent}") for address in sorted(lacking, key=str)]

@@ -5,10 +5,11 @@ What few have in common is a value; what is each one's own is a number in an arr
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from trimaran.dataplane.base import Connection
+from trimaran.model.ip import IPAddress
 
 if TYPE_CHECKING:  # numpy takes long to import, and a dataplane without blocks needs none
     from numpy.typing import NDArray
@@ -30,12 +31,19 @@ class ConnectionBlock:
 
     def connections(self) -> Iterator[Connection]:
         """Each as a value."""
-        columns = (self.clients, self.client_ports, self.expires)
-        rows = zip(self.kind, *(column.tolist() for column in columns), strict=True)
-        for kind, client, port, left in rows:
-            yield replace(
-                self.kinds[kind], client=IPv4Address(client), client_port=port, expires=left
-            )
+        columns = (self.client_ports.tolist(), self.expires.tolist())
+        for kind, client, port, left in zip(self.kind, self._clients(), *columns, strict=True):
+            yield replace(self.kinds[kind], client=client, client_port=port, expires=left)
+
+    def _clients(self) -> Iterator[IPAddress]:
+        if self.is_ipv6:
+            return (IPv6Address(bytes(address)) for address in self.clients)
+        return map(IPv4Address, self.clients.tolist())
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether the clients are rows of sixteen bytes; else they are numbers."""
+        return self.clients.ndim > 1
 
 
 @runtime_checkable

@@ -8,13 +8,14 @@ The kernel does the resolving. Since Linux 5.16 it also keeps an entry fresh by 
 import errno
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
-from socket import AF_INET
+from ipaddress import ip_address
+from socket import AF_INET, AF_INET6
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from trimaran.model.ip import IPAddress
 from trimaran.net.errors import NetError, explain
 from trimaran.net.events import NEIGHBOURS, follow, unhurried
 
@@ -23,6 +24,7 @@ _NTF_USE = 0x01
 _NTF_EXT_MANAGED = 0x01
 _NUD_UNRESOLVED = 0x01 | 0x20  # INCOMPLETE, FAILED
 _NUD_FIXED = 0x40 | 0x80  # NOARP, PERMANENT
+_FAMILIES = AF_INET, AF_INET6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Route:
     """
 
     ifindex: int
-    next_hop: IPv4Address
-    source: IPv4Address
+    next_hop: IPAddress
+    source: IPAddress
     mtu: int
     local: bool
 
@@ -44,11 +46,11 @@ class Neighbour:
     """An entry of the neighbour table. `mac` None: not known (yet, or any more)."""
 
     ifindex: int
-    address: IPv4Address
+    address: IPAddress
     mac: bytes | None
 
 
-async def route_to(ipr: AsyncIPRoute, destination: IPv4Address) -> Route:
+async def route_to(ipr: AsyncIPRoute, destination: IPAddress) -> Route:
     """Ask the kernel's routing tables. Raises NetError, if there is no way in particular."""
     try:
         (message,) = await ipr.route("get", dst=str(destination))
@@ -58,29 +60,30 @@ async def route_to(ipr: AsyncIPRoute, destination: IPv4Address) -> Route:
     if message["type"] not in (_RTN_UNICAST, _RTN_LOCAL):
         raise NetError(f"cannot reach {destination}: not the address of one host")
     if message.get_attr("RTA_VIA") is not None:
-        raise NetError(f"cannot reach {destination}: its route has an IPv6 next hop")
+        raise NetError(f"cannot reach {destination}: its route has a next hop of the other family")
     metrics = message.get_attr("RTA_METRICS")
     mtu = metrics.get_attr("RTAX_MTU") if metrics is not None else None
     return Route(
         ifindex=message.get_attr("RTA_OIF"),
-        next_hop=IPv4Address(message.get_attr("RTA_GATEWAY") or destination),
-        source=IPv4Address(message.get_attr("RTA_PREFSRC")),
+        next_hop=ip_address(message.get_attr("RTA_GATEWAY") or destination),
+        # Of IPv6 there is none for as long as the interface has no address.
+        source=ip_address(message.get_attr("RTA_PREFSRC") or "::"),
         mtu=mtu or link.get_attr("IFLA_MTU"),
         local=message["type"] == _RTN_LOCAL,
     )
 
 
-async def resolve(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> None:
+async def resolve(ipr: AsyncIPRoute, ifindex: int, address: IPAddress) -> None:
     """Have the kernel find out a neighbour's MAC, and keep it fresh. Raises NetError."""
     await _use(ipr, ifindex, address, flags_ext=_NTF_EXT_MANAGED)
 
 
-async def release(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> None:
+async def release(ipr: AsyncIPRoute, ifindex: int, address: IPAddress) -> None:
     """Leave a neighbour to the kernel's usual ageing again. Raises NetError."""
     await _use(ipr, ifindex, address)
 
 
-async def lookup(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> bytes | None:
+async def lookup(ipr: AsyncIPRoute, ifindex: int, address: IPAddress) -> bytes | None:
     """The MAC address of a neighbour as far as the kernel knows it. Raises NetError."""
     try:
         message = await _entry(ipr, ifindex, address)
@@ -89,11 +92,12 @@ async def lookup(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> bytes
     return None if message is None else _mac(message)
 
 
-async def neighbours(ipr: AsyncIPRoute) -> dict[tuple[int, IPv4Address], Neighbour]:
-    """All IPv4 neighbours whose MAC address is known, by interface and address."""
-    table: dict[tuple[int, IPv4Address], Neighbour] = {}
-    async for message in unhurried(await ipr.neigh("dump", family=AF_INET)):
-        _apply(table, message)
+async def neighbours(ipr: AsyncIPRoute) -> dict[tuple[int, IPAddress], Neighbour]:
+    """All neighbours whose MAC address is known, by interface and address."""
+    table: dict[tuple[int, IPAddress], Neighbour] = {}
+    for family in _FAMILIES:
+        async for message in unhurried(await ipr.neigh("dump", family=family)):
+            _apply(table, message)
     return table
 
 
@@ -106,10 +110,10 @@ async def watch(ipr: AsyncIPRoute) -> AsyncIterator[Neighbour]:
             yield Neighbour(before.ifindex, before.address, None)
 
 
-def _apply(table: dict[tuple[int, IPv4Address], Neighbour], message: Any) -> None:
-    if message["family"] != AF_INET:
+def _apply(table: dict[tuple[int, IPAddress], Neighbour], message: Any) -> None:
+    if message["family"] not in _FAMILIES:
         return
-    ifindex, address = message["ifindex"], IPv4Address(message.get_attr("NDA_DST"))
+    ifindex, address = message["ifindex"], ip_address(message.get_attr("NDA_DST"))
     mac = _mac(message) if message["event"] == "RTM_NEWNEIGH" else None
     if mac is None:
         table.pop((ifindex, address), None)
@@ -124,7 +128,7 @@ def _mac(message: Any) -> bytes | None:
     return bytes.fromhex(text.replace(":", ""))
 
 
-async def _entry(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> Any:
+async def _entry(ipr: AsyncIPRoute, ifindex: int, address: IPAddress) -> Any:
     try:
         (message,) = await ipr.neigh("get", ifindex=ifindex, dst=str(address))
     except NetlinkError as error:
@@ -134,7 +138,7 @@ async def _entry(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address) -> Any:
     return message
 
 
-async def _use(ipr: AsyncIPRoute, ifindex: int, address: IPv4Address, **extra: int) -> None:
+async def _use(ipr: AsyncIPRoute, ifindex: int, address: IPAddress, **extra: int) -> None:
     """Create the entry if need be and probe it; its state and MAC stay as they are.
 
     One that an operator made for good is left alone: the kernel would forget its MAC.

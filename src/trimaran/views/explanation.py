@@ -5,14 +5,8 @@ from collections.abc import Iterator
 
 from trimaran.dataplane.base import Destination
 from trimaran.dataplane.xdp.explain import Explanation, Way
-from trimaran.model.service import Forwarding, Protocol, endpoint
-
-_METHODS = {
-    Forwarding.DIRECT_ROUTING: "direct routing",
-    Forwarding.MASQUERADING: "masquerading",
-    Forwarding.TUNNEL: "tunnel",
-    Forwarding.LOCAL: "local node",
-}
+from trimaran.model.service import Protocol, endpoint
+from trimaran.views import decisions
 
 
 def explanation_text(found: Explanation) -> str:
@@ -27,12 +21,12 @@ def _lines(found: Explanation) -> Iterator[tuple[str, str]]:
     yield "packet", f"{packet.protocol} {client} > {virtual}"
     if not found.held:
         yield "address", f"{packet.virtual} is not held by this director"
-        yield "verdict", "the kernel's: passed on untouched"
+        yield "verdict", decisions.PASSED
         return
     yield "address", f"{packet.virtual} is held by this director"
     if found.service is None and found.flow is None:
         yield "service", "none on this address and port"
-        yield "verdict", "the kernel's: passed on untouched"
+        yield "verdict", decisions.PASSED
         return
     if found.service is not None:
         count = f"{found.servers} real server" + ("s" if found.servers != 1 else "")
@@ -55,22 +49,22 @@ def _connection(found: Explanation) -> str:
 
 def _refused(found: Explanation) -> str:
     if found.unresolved:
-        return "dropped: no server's MAC address is known (the client tries again)"
-    return "refused with ICMP port unreachable: no server may have new connections"
+        return decisions.UNRESOLVED
+    return decisions.REFUSED
 
 
 def _server(found: Explanation, server: Destination) -> str:
     return (
-        f"{server.key} by {_METHODS[server.forwarding]}, weight {server.weight}, "
+        f"{server.key} by {decisions.METHODS[server.forwarding]}, weight {server.weight}, "
         f"{found.active} active and {found.inactive} inactive connections"
     )
 
 
 def _way(way: Way) -> Iterator[tuple[str, str]]:
     if not way.configured:
-        yield "verdict", "dropped: the server was removed from the service"
+        yield "verdict", decisions.REMOVED
     elif way.local:
-        yield "verdict", "up this director's own stack: the server is the director itself"
+        yield "verdict", decisions.LOCAL
     elif way.mac is None:
         yield "verdict", "dropped: the server's MAC address is not known"
     else:
@@ -79,4 +73,4 @@ def _way(way: Way) -> Iterator[tuple[str, str]]:
         except OSError:
             interface = f"interface {way.interface}, which is gone"
         yield "way", f"to {way.mac.hex(':')} by {interface}, MTU {way.mtu}"
-        yield "verdict", "forwarded"
+        yield "verdict", decisions.FORWARDED

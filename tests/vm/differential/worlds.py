@@ -157,7 +157,7 @@ class XdpWorld:
     def clear(self) -> None:
         tables = self._loaded.tables
         XdpDataplane(self._loaded).apply([])
-        for name in ("flows", "destinations", "counters", "loads", "templates", "ledger"):
+        for name in ("flows", "flows6", "destinations", "counters", "loads", "templates", "ledger"):
             getattr(tables, name)[...] = 0
         tables.events["count"] = 0
         set_lifetimes(tables, Timeouts())

@@ -12,9 +12,8 @@ from trimaran.dataplane.steps import (
     EditService,
     Step,
 )
-from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
+from trimaran.dataplane.xdp.limits import SCHEDULERS, is_out_of_reach, unsupported
 from trimaran.model.ip import IPAddress
-from trimaran.model.service import Forwarding
 
 _MOST = 2**31 - 1
 
@@ -46,6 +45,7 @@ def admit(step: Step, present: Service | None) -> None:
             _check_numbers(destination)
             if destination.key not in keys:
                 raise Refused(errno.ENOENT, f"{service}: it has no server {destination.key}")
+            _check_address(present, destination)
             _check_possible(replace(present, destinations=(destination,)))
         case DeleteDestination(service, server):
             if server not in keys:
@@ -69,10 +69,7 @@ def _check_numbers(destination: Destination) -> None:
 
 def _check_address(service: Service, destination: Destination) -> None:
     address = destination.key.address
-    other_family = address.version != service.key.address.version
-    if not _is_unicast(address) or (
-        other_family and destination.forwarding is not Forwarding.TUNNEL
-    ):
+    if not _is_unicast(address) or is_out_of_reach(service.key, destination):
         raise Refused(errno.EINVAL, f"{address}: not the address of a server of {service.key}")
 
 

@@ -8,9 +8,7 @@ What finds no room even so, or cannot be done, is left out; everything else is a
 
 import errno
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -20,11 +18,9 @@ import numpy as np
 from trimaran.dataplane.applied import Applied
 from trimaran.dataplane.base import (
     Destination,
-    Persistence,
     Refused,
     Service,
     Settings,
-    Tunnel,
 )
 from trimaran.dataplane.difference import difference
 from trimaran.dataplane.steps import (
@@ -37,109 +33,30 @@ from trimaran.dataplane.steps import (
     Step,
 )
 from trimaran.dataplane.xdp import libbpf, methods
+from trimaran.dataplane.xdp.addresses import KEY_SIZES, index_key, stored
 from trimaran.dataplane.xdp.admission import admit
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
 from trimaran.dataplane.xdp.lists import HASHING, Lists
 from trimaran.dataplane.xdp.masquerade import MasqueradeIndex
+from trimaran.dataplane.xdp.records import (
+    ONE_PACKET,
+    PERSISTENT,
+    identity,
+    read_service,
+    server_key,
+    service_key,
+    set_flags,
+)
 from trimaran.dataplane.xdp.tables import Records, Tables
 from trimaran.dataplane.xdp.vacancies import Vacancies
+from trimaran.dataplane.xdp.ways import Ways
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
-from trimaran.model.service import Forwarding, Protocol, SchedulerFlag, ServerKey, ServiceKey
+from trimaran.model.service import Forwarding, ServerKey, ServiceKey
 
 TRASH_PERIOD: Final = 120 * SECOND
-_ONE_PACKET: Final = 4
-_PERSISTENT: Final = 1
 _NO_SERVICE: Final = 0xFFFFFFFF
-_ON_THE_WAY: Final = DestinationFlag.RESOLVED | DestinationFlag.REACHABLE
-_LOCAL_OR_RESOLVED: Final = DestinationFlag.LOCAL | DestinationFlag.RESOLVED
-RETIRED_PORT: Final = 65535
-"""What IPVS renames the ports of a template to that could not be used."""
-UNSPECIFIED: Final = IPv4Address(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """How frames reach a next hop: its MAC, ours, the interface and its MTU in bytes.
-
-    `source`: our address for packets of our own on this way (tunnels, errors).
-    """
-
-    mac: bytes
-    source_mac: bytes
-    ifindex: int
-    mtu: int
-    source: IPv4Address = UNSPECIFIED
-
-
-def service_key(tables: Tables, service: int) -> ServiceKey:
-    """The key in a service's record."""
-    record = tables.services[service]
-    return ServiceKey(
-        _protocol(int(record["protocol"])),
-        IPv4Address(int(record["address"])),
-        int(record["port"]),
-    )
-
-
-def server_key(tables: Tables, destination: int) -> ServerKey:
-    """The key in a destination's record."""
-    record = tables.destinations[destination]
-    return ServerKey(IPv4Address(int(record["address"])), int(record["port"]))
-
-
-def connected_server(tables: Tables, destination: int, virtual_port: int) -> ServerKey:
-    """Where a connection to this port goes (ipvs-semantics 3): a server of all ports gets it at
-    the port that the client asked for."""
-    key, record = server_key(tables, destination), tables.destinations[destination]
-    own = key.port if virtual_port == record["virtual_port"] else 0
-    return ServerKey(key.address, own or virtual_port)
-
-
-def template_server(tables: Tables, destination: int, virtual_port: int) -> ServerKey:
-    """What a template of the service shows as its server, as IPVS does."""
-    key = server_key(tables, destination)
-    ports = {0: 0, RETIRED_PORT: RETIRED_PORT}
-    return ServerKey(key.address, ports.get(virtual_port, key.port))
-
-
-def read_destination(tables: Tables, destination: int) -> Destination:
-    """A destination's record as what was desired."""
-    forwarding, tunnel = methods.read(tables, destination)
-    return Destination(
-        server_key(tables, destination),
-        int(tables.destinations["weight"][destination]),
-        forwarding,
-        int(tables.loads["upper"][destination]),
-        int(tables.loads["lower"][destination]),
-        tunnel,
-    )
-
-
-def read_settings(tables: Tables, service: int) -> Settings:
-    """A service's settings."""
-    record = tables.services[service]
-    flags = int(record["flags"])
-    return Settings(
-        SCHEDULERS[int(record["scheduler"])],
-        SchedulerFlag(flags & ~(_ONE_PACKET | _PERSISTENT)),
-        Persistence(int(record["timeout"]), int(record["netmask"]))
-        if flags & _PERSISTENT
-        else None,
-        one_packet=bool(flags & _ONE_PACKET),
-    )
-
-
-def read_service(tables: Tables, service: int) -> Service:
-    """A service's record as what was desired, its destinations in list order."""
-    order = tables.order(service)
-    destinations = tuple(read_destination(tables, destination) for destination in order)
-    return Service(service_key(tables, service), read_settings(tables, service), destinations)
-
-
-def _protocol(number: int) -> Protocol:
-    return next(protocol for protocol in Protocol if protocol.number == number)
 
 
 class Editor:
@@ -147,11 +64,11 @@ class Editor:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._neighbours: dict[IPAddress, Neighbour] = {}
-        self._local: frozenset[IPAddress] = frozenset()
+        self.ways = Ways(tables)
+        self.prepare: Callable[[Iterable[ServiceKey]], list[str]] = lambda services: []
+        """Called with the services that are about to be added or changed; lines for the log."""
         self._services: dict[ServiceKey, int] = {}
         self._destinations: dict[tuple[ServiceKey, ServerKey], int] = {}
-        self._of_address: dict[IPAddress, set[int]] = {}
         self._of_service: dict[int, set[int]] = {}
         self._applied = Applied()
         self._idle_since: dict[int, int] = {}
@@ -161,8 +78,10 @@ class Editor:
         for service in np.flatnonzero(configured).tolist():
             self._services[service_key(tables, service)] = service
         for destination in np.flatnonzero(used).tolist():
-            self._enter(self._identity(destination), destination)
-            self._recall_way(destination)
+            service_and_server = identity(tables, destination)
+            self._destinations[service_and_server] = destination
+            self.ways.enter(destination, service_and_server[1].address)
+            self.ways.recall(destination)
             service = int(tables.destinations["service"][destination])
             if service != _NO_SERVICE:
                 self._of_service.setdefault(service, set()).add(destination)
@@ -172,53 +91,30 @@ class Editor:
         self._masqueraded = MasqueradeIndex(tables)
         self._repair_index()
 
-    def _identity(self, destination: int) -> tuple[ServiceKey, ServerKey]:
-        record = self._tables.destinations[destination]
-        key = ServiceKey(
-            _protocol(int(record["protocol"])),
-            IPv4Address(int(record["virtual_address"])),
-            int(record["virtual_port"]),
-        )
-        return key, server_key(self._tables, destination)
-
-    def _enter(self, identity: tuple[ServiceKey, ServerKey], destination: int) -> None:
-        self._destinations[identity] = destination
-        self._of_address.setdefault(identity[1].address, set()).add(destination)
-
-    def _recall_way(self, destination: int) -> None:
-        """What an earlier owner of the tables knew of the way there holds until contradicted."""
-        record = self._tables.destinations[destination]
-        address = server_key(self._tables, destination).address
-        if int(record["flags"]) & DestinationFlag.LOCAL:
-            self._local |= {address}
-        elif int(record["flags"]) & DestinationFlag.RESOLVED:
-            self._neighbours[address] = Neighbour(
-                record["mac"].tobytes(),
-                record["source_mac"].tobytes(),
-                int(record["interface"]),
-                int(record["mtu"]) + methods.overhead(*methods.read(self._tables, destination)),
-                IPv4Address(int(record["source"])),
-            )
-
     def _repair_index(self) -> None:
         """After a crash between two writes: the index holds just the configured services."""
-        wanted = {_index_key(key): service for key, service in self._services.items()}
-        for present in list(libbpf.keys(self._tables.service_ids, 8)):
-            if present not in wanted:
-                libbpf.delete(self._tables.service_ids, present)
-        for key, service in wanted.items():
-            libbpf.update(self._tables.service_ids, key, service.to_bytes(4, "little"))
+        for version, index in self._tables.service_ids.items():
+            wanted = {_index_key(key) for key in self._services if key.address.version == version}
+            for present in list(libbpf.keys(index, KEY_SIZES[version])):
+                if present not in wanted:
+                    libbpf.delete(index, present)
+        for key, service in self._services.items():
+            self._put_into_index(key, service)
         services, live = self._tables.services[self.services()], self._tables.live
         live["wildcards"] = np.count_nonzero(services["port"] == 0)
-        live["persistent"] = np.count_nonzero(services["flags"] & _PERSISTENT)
+        live["persistent"] = np.count_nonzero(services["flags"] & PERSISTENT)
         live["services"] = len(services)
+
+    def _put_into_index(self, key: ServiceKey, service: int) -> None:
+        index = self._tables.service_ids[key.address.version]
+        libbpf.update(index, _index_key(key), service.to_bytes(4, "little"))
 
     def _count_service(self, service: int, change: int) -> None:
         """One more or less (1, -1), and of the kinds that cost a packet a second look."""
         record = self._tables.services[service]
         self._count("services", change)
         self._count("wildcards", change * (record["port"] == 0))
-        self._count("persistent", change * (int(record["flags"]) & _PERSISTENT))
+        self._count("persistent", change * (int(record["flags"]) & PERSISTENT))
 
     def _count(self, name: str, change: int) -> None:
         live = self._tables.live
@@ -232,16 +128,12 @@ class Editor:
         """Records of all destinations, also of those in the trash."""
         return self._destinations
 
-    def addresses(self) -> set[IPv4Address]:
-        """Addresses of all destinations that packets may still go to."""
-        return {address for address in self._of_address if isinstance(address, IPv4Address)}
-
-    def masqueraded(self) -> set[IPv4Address]:
+    def masqueraded(self) -> set[IPAddress]:
         """Addresses of the servers whose replies must come by here."""
         flags = self._tables.destinations["flags"] & DestinationFlag.MASQUERADED
         return {
-            IPv4Address(int(address))
-            for address in np.unique(self._tables.destinations["address"][flags != 0])
+            server_key(self._tables, destination).address
+            for destination in np.flatnonzero(flags).tolist()
         }
 
     def left_out(self) -> Sequence[str]:
@@ -257,6 +149,7 @@ class Editor:
         cannot = {s.key: why for s in changed if (why := unsupported(s)) is not None}
         wanted = [service for service in changed if service.key not in cannot]
         gone += [key for key in cannot if key in self._services]
+        prepared = self.prepare(service.key for service in wanted)
         steps = self._approach(wanted, gone)
         if self._left_out and any(isinstance(s, DeleteService | DeleteDestination) for s in steps):
             # New comes before old: now that the old is gone there may be room for the rest.
@@ -264,7 +157,8 @@ class Editor:
         self._left_out += [f"{key}: left out: {why}" for key, why in cannot.items()]
         if not self._left_out:
             self._applied.settle(services)
-        return [str(step) for step in steps] + [s for s in self._left_out if s not in before]
+        left_out = [line for line in self._left_out if line not in before]
+        return [*prepared, *map(str, steps), *left_out]
 
     def _unlike(self, services: Sequence[Service]) -> tuple[list[Service], list[ServiceKey]]:
         """Which may not be so in the tables, and are to be looked at; and which are to go."""
@@ -284,6 +178,7 @@ class Editor:
         if isinstance(step, DeleteService):
             self._delete_service(key)
             return
+        self.prepare([key])
         self._reclaimable = None
         before, self._left_out = self._left_out, []
         # The list is newest first; what is desired, in order of adding.
@@ -372,25 +267,25 @@ class Editor:
             self._leave_out(f"{key}: change", "list of real servers", in_use)
             return []
         for record in gone:
-            self._set_flags(record, clear=DestinationFlag.CONFIGURED)
+            set_flags(self._tables, record, clear=DestinationFlag.CONFIGURED)
         if new:
             self._count_service(service, 1)
             self._tables.services["configured"][service] = 1
-            libbpf.update(self._tables.service_ids, _index_key(key), service.to_bytes(4, "little"))
+            self._put_into_index(key, service)
         return taken
 
     def _set_settings(self, service: int, settings: Settings, *, new: bool) -> bool:
         """True if the scheduler is another one now."""
         record = self._tables.services[service]
         scheduler = SCHEDULERS.index(settings.scheduler)
-        flags = settings.flags | (_ONE_PACKET if settings.one_packet else 0)
+        flags = settings.flags | (ONE_PACKET if settings.one_packet else 0)
         if settings.persistence is not None:
             record["netmask"] = settings.persistence.netmask
             record["timeout"] = settings.persistence.timeout
-            flags |= _PERSISTENT
+            flags |= PERSISTENT
         if not new:
-            was_persistent = int(record["flags"]) & _PERSISTENT
-            self._count("persistent", (flags & _PERSISTENT) - was_persistent)
+            was_persistent = int(record["flags"]) & PERSISTENT
+            self._count("persistent", (flags & PERSISTENT) - was_persistent)
         record["flags"] = flags
         changed = bool(record["scheduler"] != scheduler)
         record["scheduler"] = scheduler
@@ -421,7 +316,7 @@ class Editor:
     def _take_back(self, key: ServiceKey, new: int | None, added: Sequence[int]) -> None:
         """Undoes the adding of destinations, and of their service if that is `new`."""
         for destination in added:
-            self._set_flags(destination, clear=DestinationFlag.CONFIGURED)
+            set_flags(self._tables, destination, clear=DestinationFlag.CONFIGURED)
             if new is not None:
                 self._tables.destinations["service"][destination] = _NO_SERVICE
         if new is not None:
@@ -436,7 +331,8 @@ class Editor:
         record["list"] = 0
         record["turn"] = 0
         record["flags"] = 0
-        record["address"] = int(key.address)
+        record["address"] = stored(key.address)
+        record["version"] = key.address.version
         record["port"] = key.port
         record["protocol"] = key.protocol.number
         record["scheduler"] = 0
@@ -448,7 +344,7 @@ class Editor:
     def _delete_service(self, key: ServiceKey) -> None:
         tables = self._tables
         service = self._services.pop(key)
-        libbpf.delete(tables.service_ids, _index_key(key))
+        libbpf.delete(tables.service_ids[key.address.version], _index_key(key))
         tables.services["configured"][service] = 0
         self._count_service(service, -1)
         self._free_services.give_back(service)
@@ -458,7 +354,7 @@ class Editor:
         counted = tables.counted(members) - tables.ledger["base"][members]
         tables.ledger["base"][-1] += self._former(service) + counted.sum(axis=0)
         for destination in members:
-            self._set_flags(destination, clear=DestinationFlag.CONFIGURED)
+            set_flags(self._tables, destination, clear=DestinationFlag.CONFIGURED)
             tables.destinations["service"][destination] = _NO_SERVICE
 
     def _former(self, service: int) -> Records:
@@ -484,7 +380,7 @@ class Editor:
         self._set_parameters(number, destination)
         self._idle_since.pop(number, None)
         self._set_method(number, destination)
-        self._set_flags(number, put=DestinationFlag.CONFIGURED)
+        set_flags(self._tables, number, put=DestinationFlag.CONFIGURED)
         return number
 
     def _new_record(self, key: ServiceKey, server: ServerKey) -> int | None:
@@ -492,16 +388,19 @@ class Editor:
         if number is None:
             return None
         record = self._tables.destinations[number]
-        record["address"] = int(server.address)
+        record["address"] = stored(server.address)
+        record["version"] = server.address.version
         record["port"] = server.port
-        record["virtual_address"] = int(key.address)
+        record["virtual_address"] = stored(key.address)
+        record["virtual_version"] = key.address.version
         record["virtual_port"] = key.port
         record["translated_port"] = server.port if key.port else 0
         record["protocol"] = key.protocol.number
         record["flags"] = DestinationFlag.USED
         self._tables.loads[number] = 0
         self._tables.templates[number] = 0
-        self._enter((key, server), number)
+        self._destinations[key, server] = number
+        self.ways.enter(number, server.address)
         return number
 
     def _unused_record(self) -> int | None:
@@ -525,56 +424,15 @@ class Editor:
                 return self._free_destinations.take()
         return None
 
-    def _set_flags(self, destination: int, *, put: int = 0, clear: int = 0) -> None:
-        flags = self._tables.destinations["flags"]
-        flags[destination] = int(flags[destination]) & ~int(clear) | int(put)
-
-    def set_local(self, addresses: Collection[IPAddress]) -> None:
-        """Which addresses are the director's own: packets for these go up its own stack."""
-        before, self._local = self._local, frozenset(addresses)
-        for address in before ^ self._local:
-            self._resolve_all(address)
-
-    def set_neighbour(self, address: IPAddress, neighbour: Neighbour | None) -> None:
-        """How to reach a destination; None: no longer known (connections use the last way)."""
-        if neighbour is None:
-            self._neighbours.pop(address, None)
-        else:
-            self._neighbours[address] = neighbour
-        self._resolve_all(address)
-
-    def _resolve_all(self, address: IPAddress) -> None:
-        for destination in self._of_address.get(address, ()):
-            self._resolve(destination, address, *methods.read(self._tables, destination))
-
     def _set_method(self, number: int, destination: Destination) -> None:
         methods.write(self._tables, number, destination)
         if destination.forwarding is Forwarding.MASQUERADING:
             self._masqueraded.add(number)
         elif destination.forwarding is Forwarding.TUNNEL:
             self._tables.live["tunnelled"] = 1
-        self._resolve(number, destination.key.address, destination.forwarding, destination.tunnel)
-
-    def _resolve(
-        self, destination: int, address: IPAddress, forwarding: Forwarding, tunnel: Tunnel
-    ) -> None:
-        """Writes the way to a server into its record, if there is one."""
-        if address in self._local or forwarding is Forwarding.LOCAL:
-            self._set_flags(destination, put=DestinationFlag.LOCAL, clear=_ON_THE_WAY)
-            return
-        neighbour = self._neighbours.get(address)
-        if neighbour is None:
-            self._set_flags(destination, clear=_LOCAL_OR_RESOLVED)
-            return
-        # Two stores of eight bytes: the first changes when only the server's MAC does.
-        record = self._tables.destinations[destination : destination + 1].view("<u8")
-        way = neighbour.mac + neighbour.source_mac + neighbour.ifindex.to_bytes(4, "little")
-        record[0] = int.from_bytes(way[:8], "little")
-        record[1] = int.from_bytes(way[8:], "little")
-        self._tables.destinations["source"][destination] = int(neighbour.source)
-        overhead = methods.overhead(forwarding, tunnel)
-        self._tables.destinations["mtu"][destination] = min(neighbour.mtu, 0xFFFF) - overhead
-        self._set_flags(destination, put=_ON_THE_WAY, clear=DestinationFlag.LOCAL)
+        self.ways.resolve(
+            number, destination.key.address, destination.forwarding, destination.tunnel
+        )
 
     def empty_trash(self, now: int) -> None:
         """Frees removed destinations that nothing has referred to for two minutes.
@@ -593,12 +451,8 @@ class Editor:
 
     def _free(self, destination: int) -> None:
         tables = self._tables
-        identity = self._identity(destination)
-        del self._destinations[identity]
-        sharing = self._of_address[identity[1].address]
-        sharing.discard(destination)
-        if not sharing:
-            del self._of_address[identity[1].address]
+        del self._destinations[identity(tables, destination)]
+        self.ways.leave(destination)
         self._masqueraded.remove(destination)
         self._idle_since.pop(destination, None)
         service = int(tables.destinations["service"][destination])
@@ -614,6 +468,4 @@ class Editor:
 
 
 def _index_key(key: ServiceKey) -> bytes:
-    return (
-        key.address.packed + key.port.to_bytes(2, "big") + key.protocol.number.to_bytes(1) + b"\0"
-    )
+    return index_key(key.address, key.port, key.protocol.number)

@@ -5,7 +5,7 @@ does not remember it; so asking changes nothing.
 """
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv6Address
 from typing import Final
 
 import numpy as np
@@ -13,10 +13,12 @@ import numpy as np
 from trimaran.dataplane import states
 from trimaran.dataplane.base import DataplaneError, Destination
 from trimaran.dataplane.xdp import layout, libbpf
-from trimaran.dataplane.xdp.editor import read_destination, read_settings, service_key
+from trimaran.dataplane.xdp.addresses import native, number_after, stored
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.loader import load, present_capacity
-from trimaran.dataplane.xdp.tables import Tables, destination_of, native, state_of
+from trimaran.dataplane.xdp.records import read_destination, read_settings, service_key
+from trimaran.dataplane.xdp.tables import Tables, destination_of, state_of
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import Protocol, ServiceKey
 
 _UNRESOLVED: Final = -2
@@ -27,9 +29,9 @@ class Tuple:
     """What a packet of a connection has in its headers, from the client to the VIP."""
 
     protocol: Protocol
-    client: IPv4Address
+    client: IPAddress
     client_port: int
-    virtual: IPv4Address
+    virtual: IPAddress
     virtual_port: int
 
 
@@ -92,12 +94,12 @@ def explain(packet: Tuple) -> Explanation:
 
 def explained(tables: Tables, program: int, packet: Tuple) -> Explanation:
     """`program`: descriptor of `preview`."""
-    held = native(packet.virtual) in tables.live["held"]
+    held = _is_held(tables, packet.virtual)
     service = _service(tables, packet)
     ports = packet.client_port.to_bytes(2, "big") + packet.virtual_port.to_bytes(2, "big")
     addresses = native(packet.virtual) << 32 | native(packet.client)
     transport = packet.protocol.number << 32 | int.from_bytes(ports, "little")
-    control = _control(tables, addresses, transport)
+    control = _control(tables, packet, transport)
     chosen = -1
     if control is not None:
         chosen = destination_of(control)
@@ -121,23 +123,42 @@ def explained(tables: Tables, program: int, packet: Tuple) -> Explanation:
     )
 
 
+def _is_held(tables: Tables, address: IPAddress) -> bool:
+    if isinstance(address, IPv6Address):
+        number = number_after(int(tables.live["hash_seed"]), address)
+        return number | 1 in tables.live["held6"]
+    return native(address) in tables.live["held"]
+
+
 def _service(tables: Tables, packet: Tuple) -> int | None:
-    wanted = (
-        (tables.services["configured"] == 1)
-        & (tables.services["address"] == int(packet.virtual))
-        & (tables.services["port"] == packet.virtual_port)
-        & (tables.services["protocol"] == packet.protocol.number)
-    )
-    found = np.flatnonzero(wanted)
-    return int(found[0]) if len(found) else None
+    """The record of its service: its own port's, or that of all ports."""
+    for port in (packet.virtual_port, 0):
+        wanted = (
+            (tables.services["configured"] == 1)
+            & (tables.services["version"] == packet.virtual.version)
+            & (tables.services["address"] == stored(packet.virtual)).all(axis=1)
+            & (tables.services["port"] == port)
+            & (tables.services["protocol"] == packet.protocol.number)
+        )
+        found = np.flatnonzero(wanted)
+        if len(found):
+            return int(found[0])
+    return None
 
 
-def _control(tables: Tables, addresses: int, transport: int) -> int | None:
+def _control(tables: Tables, packet: Tuple, transport: int) -> int | None:
     """The control word of the connection's entry."""
-    flows = tables.flows
+    if packet.virtual.version == 6:
+        entries = tables.flows6
+        flows = entries["flow"]
+        matches = (entries["client"] == stored(packet.client)).all(axis=1) & (
+            entries["virtual_address"] == stored(packet.virtual)
+        ).all(axis=1)
+    else:
+        flows = tables.flows
+        matches = flows["addresses"] == native(packet.virtual) << 32 | native(packet.client)
     now = int(tables.tick()) & 0xFFFFFFFF
-    matches = np.flatnonzero((flows["addresses"] == addresses) & (flows["transport"] == transport))
-    for place in matches.tolist():
+    for place in np.flatnonzero(matches & (flows["transport"] == transport)).tolist():
         control = int(flows["control"][place])
         live = control >> layout.PHASE_SHIFT == layout.PHASE_LIVE
         if live and 0 < (control - now & 0xFFFFFFFF) < 1 << 31:

@@ -6,7 +6,7 @@ alone. Addresses and ports are in network order, everything else in the machine'
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ SLOTS: Final = 4
 STATES: Final = 32
 HELD_BUCKETS: Final = 1024
 HELD_SLOTS: Final = 16
+HELD6_SLOTS: Final = 8
 FILTER_WORDS: Final = 2048
 INTERFACES: Final = 1024
 TICKS_PER_SECOND: Final = 16
@@ -32,6 +33,8 @@ PLACE_BITS: Final = 20
 NO_TABLE: Final = 0xFFFFFFFF
 ROW_SLOTS: Final = 16
 NEWCOMERS: Final = 256
+NO_FLOWS: Final = 16
+"""The least that a table of connections can be for."""
 KIND_TEMPLATE: Final = 1 << 40
 KIND_RETIRED: Final = 1 << 41
 
@@ -86,6 +89,9 @@ class Event(IntEnum):
     NO_TEMPLATE = 14
 
 
+ADDRESS: Final = np.dtype(("u1", (16,)))
+"""Of either version of IP; IPv4's is followed by zeros."""
+
 FLOW: Final = np.dtype(
     [
         ("addresses", "<u8"),
@@ -112,11 +118,22 @@ FLOW_FIELDS: Final = np.dtype(
     ]
 )
 
+FLOW6: Final = np.dtype([("flow", FLOW), ("client", ADDRESS), ("virtual_address", ADDRESS)])
+
+FLOW6_FIELDS: Final = np.dtype(
+    [
+        ("number", "<u8"),
+        *((name, FLOW_FIELDS[name]) for name in (FLOW_FIELDS.names or ())[2:]),
+        ("client", ADDRESS),
+        ("virtual", ADDRESS),
+    ]
+)
+
 SERVICE: Final = np.dtype(
     [
         ("list", "<u8"),
         ("turn", "<u8"),
-        ("address", ">u4"),
+        ("address", ADDRESS),
         ("port", ">u2"),
         ("protocol", "u1"),
         ("configured", "u1"),
@@ -125,7 +142,8 @@ SERVICE: Final = np.dtype(
         ("netmask", ">u4"),
         ("timeout", "<u4"),
         ("zero", "<u4"),
-        ("reserved", "<u4", (5,)),
+        ("version", "u1"),
+        ("reserved", "u1", (7,)),
     ]
 )
 
@@ -144,21 +162,24 @@ DESTINATION: Final = np.dtype(
         ("interface", "<u4"),
         ("mtu", "<u4"),
         ("flags", "<u4"),
-        ("address", ">u4"),
-        ("port", ">u2"),
-        ("protocol", "u1"),
-        ("forwarding", "u1"),
-        ("virtual_address", ">u4"),
-        ("virtual_port", ">u2"),
-        ("translated_port", ">u2"),
-        ("weight", "<u4"),
-        ("service", "<u4"),
-        ("source", ">u4"),
         ("tunnel_port", ">u2"),
         ("tunnel", "u1"),
         ("tunnel_checksum", "u1"),
+        ("port", ">u2"),
+        ("protocol", "u1"),
+        ("forwarding", "u1"),
+        ("address", ADDRESS),
+        ("translated_port", ">u2"),
+        ("virtual_port", ">u2"),
+        ("version", "u1"),
+        ("virtual_version", "u1"),
+        ("reserved", "<u2"),
+        ("weight", "<u4"),
+        ("service", "<u4"),
+        ("virtual_address", ADDRESS),
+        ("source", ADDRESS),
         ("sibling", "<u4"),
-        ("reserved2", "<u4"),
+        ("reserved2", "<u4", (7,)),
     ]
 )
 
@@ -202,6 +223,44 @@ BEHAVIOUR: Final = np.dtype(
     ]
 )
 
+HOP: Final = np.dtype([("address", ADDRESS), ("interface", "<u4"), ("version", "<u4")])
+
+TRACING: Final = np.dtype(
+    [
+        ("until", "<u8"),
+        ("client", "u1", (16,)),
+        ("client_mask", "u1", (16,)),
+        ("virtual_address", "u1", (16,)),
+        ("virtual_mask", "u1", (16,)),
+        ("ports", ">u2", (2,)),
+        ("ports_mask", ">u2", (2,)),
+        ("per_tick", "<u4"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("reserved", "<u2"),
+    ]
+)
+
+DECISION: Final = np.dtype(
+    [
+        ("time", "<u8"),
+        ("client", "u1", (16,)),
+        ("virtual_address", "u1", (16,)),
+        ("before", "<u8"),
+        ("after", "<u8"),
+        ("ports", ">u2", (2,)),
+        ("service", "<u4"),
+        ("length", "<u4"),
+        ("events", "<u4"),
+        ("verdict", "<u4"),
+        ("skipped", "<u4"),
+        ("protocol", "u1"),
+        ("flags", "u1"),
+        ("version", "u1"),
+        ("reserved", "u1", (5,)),
+    ]
+)
+
 LIVE: Final = np.dtype(
     [
         ("version", "<u8"),
@@ -220,11 +279,14 @@ LIVE: Final = np.dtype(
         ("candidates", "<u4"),
         ("reserved", "<u4"),
         ("behaviour", BEHAVIOUR),
+        ("tracing", TRACING),
         ("transition", "u1", (4, STATES, 32)),
-        ("unresolved_hop", "<u8"),
+        ("unresolved_hop", HOP),
         ("server_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
         ("held", "<u4", (HELD_BUCKETS, HELD_SLOTS)),
+        # Of IPv6 what `addresses.number_after` makes of the seed and them.
+        ("held6", "<u8", (HELD_BUCKETS, HELD6_SLOTS)),
         ("interfaces", INTERFACE, (INTERFACES,)),
     ]
 )
@@ -240,12 +302,19 @@ SWEEP: Final = np.dtype(
         ("expired", "<u4"),
         ("flows", "<u4"),
         ("round", "<u4"),
-        ("reserved", "<u4"),
+        ("version", "<u4"),
     ]
 )
 
 NEWCOMER: Final = np.dtype(
-    [("addresses", "<u8"), ("transport", "<u8"), ("control", "<u8"), ("timeout", "<u8")]
+    [
+        ("client", ADDRESS),
+        ("virtual_address", ADDRESS),
+        ("transport", "<u8"),
+        ("control", "<u8"),
+        ("timeout", "<u4"),
+        ("version", "<u4"),
+    ]
 )
 
 ENTERING: Final = np.dtype([("count", "<u4"), ("entered", "<u4")])
@@ -260,6 +329,7 @@ ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
 
 _STRUCTS: Final = {
     "flow": FLOW,
+    "flow6": FLOW6,
     "service": SERVICE,
     "list_head": LIST_HEAD,
     "member": MEMBER,
@@ -270,6 +340,9 @@ _STRUCTS: Final = {
     "events": EVENTS,
     "interface": INTERFACE,
     "behaviour": BEHAVIOUR,
+    "tracing": TRACING,
+    "decision": DECISION,
+    "hop": HOP,
     "live": LIVE,
     "ledger": LEDGER,
     "sweep": SWEEP,
@@ -286,20 +359,21 @@ _MEANING: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much the maps hold. `flows` is a power of two; twice as many slots are made.
+    """How much the maps hold. `flows`, of IPv4, is a power of two; twice as many slots are made.
 
     `rows`, of `ROW_SLOTS` slots each: the hash tables of a thousand mh services, or of all sh
-    services.
+    services. `flows6` is for IPv6 what `flows` is; without services of IPv6 next to nothing.
     """
 
     flows: int = 1 << 20
     services: int = 1 << 12
     destinations: int = 1 << 14
     rows: int = 1 << 18
+    flows6: int = NO_FLOWS
 
     def holds(self, other: "Capacity") -> bool:
         """Whether there is room for as many services as in the other, in a table of connections
-        of the same size (their places depend on it)."""
+        of the same size (their places depend on it). IPv6's can be replaced while it is empty."""
         return (
             self.flows == other.flows
             and self.services >= other.services
@@ -313,14 +387,21 @@ class Capacity:
         return 2 * self.flows // SLOTS
 
     @property
+    def buckets6(self) -> int:
+        """The same of IPv6."""
+        return 2 * self.flows6 // SLOTS
+
+    @property
     def members(self) -> int:
         """Room for every list and its head twice, and for holes."""
         return 4 * self.destinations + 2 * self.services
 
 
 def version(capacity: Capacity, cpus: int) -> int:
-    """Identifies layout and sizes: maps are taken over by a new program if this is equal."""
-    described = repr((_MEANING, [(n, d.descr) for n, d in _STRUCTS.items()], capacity, cpus))
+    """Identifies layout and sizes, but for that of IPv6's table: maps are taken over by a new
+    program if this is equal."""
+    sizes = replace(capacity, flows6=NO_FLOWS)
+    described = repr((_MEANING, [(n, d.descr) for n, d in _STRUCTS.items()], sizes, cpus))
     return int.from_bytes(hashlib.blake2b(described.encode(), digest_size=8).digest(), "little")
 
 

@@ -204,10 +204,10 @@ def _load_library() -> ctypes.CDLL:
     return library
 
 
-_lib = _load_library()
+library = _load_library()
 
 
-def _checked(result: int, what: str) -> int:
+def checked(result: int, what: str) -> int:
     """A libbpf result: negative is an error number; warnings so far belong to it."""
     warnings = tuple(_messages)
     _messages.clear()
@@ -216,84 +216,84 @@ def _checked(result: int, what: str) -> int:
     raise BpfError(what, -result, warnings)
 
 
-def _pointer(result: int | None, what: str) -> int:
-    return result if result else _checked(-(ctypes.get_errno() or errno.EINVAL), what)
+def pointer(result: int | None, what: str) -> int:
+    return result if result else checked(-(ctypes.get_errno() or errno.EINVAL), what)
 
 
 class BpfObject:
     """An object file: opened, sized and filled in, then loaded into the kernel."""
 
     def __init__(self, path: Path) -> None:
-        self._object = _pointer(_lib.bpf_object__open_file(bytes(path), None), f"open {path}")
+        self._object = pointer(library.bpf_object__open_file(bytes(path), None), f"open {path}")
 
     def close(self) -> None:
         """Releases libbpf's memory and descriptors; descriptors got from here become invalid."""
-        _lib.bpf_object__close(self._object)
+        library.bpf_object__close(self._object)
 
     def _map(self, name: str) -> int:
-        return _pointer(
-            _lib.bpf_object__find_map_by_name(self._object, name.encode()), f"map {name}"
+        return pointer(
+            library.bpf_object__find_map_by_name(self._object, name.encode()), f"map {name}"
         )
 
     def set_max_entries(self, name: str, entries: int) -> None:
-        _checked(_lib.bpf_map__set_max_entries(self._map(name), entries), f"size of {name}")
+        checked(library.bpf_map__set_max_entries(self._map(name), entries), f"size of {name}")
 
     def memory(self) -> int:
         """Bytes that its maps take, or a little less: of hashes what the kernel adds is guessed."""
-        total, at = 0, _lib.bpf_object__next_map(self._object, None)
+        total, at = 0, library.bpf_object__next_map(self._object, None)
         while at:
-            entries, value = _lib.bpf_map__max_entries(at), _lib.bpf_map__value_size(at)
-            match _lib.bpf_map__type(at):
+            entries, value = library.bpf_map__max_entries(at), library.bpf_map__value_size(at)
+            match library.bpf_map__type(at):
                 case t if t in _HASHES:
-                    total += entries * (_lib.bpf_map__key_size(at) + value + _HASH_OVERHEAD)
+                    total += entries * (library.bpf_map__key_size(at) + value + _HASH_OVERHEAD)
                 case t if t == _PERCPU_ARRAY:
                     total += entries * value * possible_cpus()
                 case t if t == _RING:
                     total += entries
                 case _:
                     total += entries * value
-            at = _lib.bpf_object__next_map(self._object, at)
+            at = library.bpf_object__next_map(self._object, at)
         return total
 
     def reuse(self, name: str, descriptor: int) -> None:
         """Uses an existing map (its descriptor is duplicated) instead of making one."""
-        _checked(_lib.bpf_map__reuse_fd(self._map(name), descriptor), f"reuse {name}")
+        checked(library.bpf_map__reuse_fd(self._map(name), descriptor), f"reuse {name}")
 
     def initial_value(self, name: str) -> memoryview:
         """The first contents of a data section, to write to before `load`."""
         size = c_size_t()
-        at = _pointer(_lib.bpf_map__initial_value(self._map(name), byref(size)), name)
+        at = pointer(library.bpf_map__initial_value(self._map(name), byref(size)), name)
         return memoryview((ctypes.c_char * size.value).from_address(at)).cast("B")
 
     def load(self) -> None:
-        _checked(_lib.bpf_object__load(self._object), "the kernel refused the XDP program")
+        checked(library.bpf_object__load(self._object), "the kernel refused the XDP program")
 
     def map_descriptor(self, name: str) -> int:
-        return _checked(_lib.bpf_map__fd(self._map(name)), f"map {name}")
+        return checked(library.bpf_map__fd(self._map(name)), f"map {name}")
 
     def program_descriptor(self, name: str) -> int:
-        program = _lib.bpf_object__find_program_by_name(self._object, name.encode())
-        return _checked(_lib.bpf_program__fd(_pointer(program, f"program {name}")), name)
+        program = library.bpf_object__find_program_by_name(self._object, name.encode())
+        return checked(library.bpf_program__fd(pointer(program, f"program {name}")), name)
 
     def members(self, kind: int, name: str) -> tuple[int, dict[str, tuple[int, int]]]:
         """From BTF: the size of a struct (kind 4) or section (15), and offset and size by member.
 
         A section lists its variables, whose sizes the object file knows.
         """
-        btf = _pointer(_lib.bpf_object__btf(self._object), "BTF of the object")
-        number = _checked(_lib.btf__find_by_name_kind(btf, name.encode(), kind), f"BTF of {name}")
-        at = _pointer(_lib.btf__type_by_id(btf, number), name)
+        btf = pointer(library.bpf_object__btf(self._object), "BTF of the object")
+        number = checked(library.btf__find_by_name_kind(btf, name.encode(), kind), f"BTF of {name}")
+        at = pointer(library.btf__type_by_id(btf, number), name)
         _, info, total = (c_uint32 * 3).from_address(at)
         found: dict[str, tuple[int, int]] = {}
         for index in range(info & 0xFFFF):
             first, second, third = (c_uint32 * 3).from_address(at + 12 + 12 * index)
             if kind == 15:  # a variable: type, offset, size
-                variable = _pointer(_lib.btf__type_by_id(btf, first), name)
+                variable = pointer(library.btf__type_by_id(btf, first), name)
                 name_offset, offset, size = c_uint32.from_address(variable).value, second, third
             else:  # a member: name, type, offset in bits
                 name_offset, offset = first, third // 8
-                size = _checked(_lib.btf__resolve_size(btf, second), name)
-            found[_lib.btf__name_by_offset(btf, name_offset).decode()] = (offset, size)
+                size = checked(library.btf__resolve_size(btf, second), name)
+            found[library.btf__name_by_offset(btf, name_offset).decode()] = (offset, size)
         return total, found
 
 
@@ -301,30 +301,30 @@ def program_info(descriptor: int) -> ProgramInfo:
     ids = (c_uint32 * 64)()
     info = _ProgramInfo(nr_map_ids=len(ids), map_ids=ctypes.addressof(ids))
     size = c_uint32(ctypes.sizeof(info))
-    _checked(_lib.bpf_obj_get_info_by_fd(descriptor, byref(info), byref(size)), "program info")
+    checked(library.bpf_obj_get_info_by_fd(descriptor, byref(info), byref(size)), "program info")
     return ProgramInfo(info.id, info.name.decode(), tuple(ids[: info.nr_map_ids]))
 
 
 def map_info(descriptor: int) -> MapInfo:
     info = _MapInfo()
     size = c_uint32(ctypes.sizeof(info))
-    _checked(_lib.bpf_obj_get_info_by_fd(descriptor, byref(info), byref(size)), "map info")
+    checked(library.bpf_obj_get_info_by_fd(descriptor, byref(info), byref(size)), "map info")
     return MapInfo(info.id, info.name.decode(), info.key_size, info.value_size, info.max_entries)
 
 
 def program_by_id(number: int) -> int:
     """A descriptor of a loaded program."""
-    return _checked(_lib.bpf_prog_get_fd_by_id(number), f"program {number}")
+    return checked(library.bpf_prog_get_fd_by_id(number), f"program {number}")
 
 
 def map_by_id(number: int) -> int:
     """A descriptor of a map."""
-    return _checked(_lib.bpf_map_get_fd_by_id(number), f"map {number}")
+    return checked(library.bpf_map_get_fd_by_id(number), f"map {number}")
 
 
 def bind_map(program: int, descriptor: int) -> None:
     """Makes a map live as long as the program, which does not use it itself."""
-    _checked(_lib.bpf_prog_bind_map(program, descriptor, None), "bind map")
+    checked(library.bpf_prog_bind_map(program, descriptor, None), "bind map")
 
 
 def map_memory(descriptor: int, length: int, *, writable: bool) -> mmap.mmap:
@@ -337,11 +337,11 @@ def map_memory(descriptor: int, length: int, *, writable: bool) -> mmap.mmap:
 
 
 def update(descriptor: int, key: bytes, value: bytes) -> None:
-    _checked(_lib.bpf_map_update_elem(descriptor, key, value, 0), "map update")
+    checked(library.bpf_map_update_elem(descriptor, key, value, 0), "map update")
 
 
 def delete(descriptor: int, key: bytes) -> None:
-    _checked(_lib.bpf_map_delete_elem(descriptor, key), "map delete")
+    checked(library.bpf_map_delete_elem(descriptor, key), "map delete")
 
 
 def keys(descriptor: int, key_size: int) -> Iterator[bytes]:
@@ -349,11 +349,11 @@ def keys(descriptor: int, key_size: int) -> Iterator[bytes]:
     key: ctypes.Array[ctypes.c_char] | None = None
     while True:
         following = ctypes.create_string_buffer(key_size)
-        result = _lib.bpf_map_get_next_key(descriptor, key, following)
+        result = library.bpf_map_get_next_key(descriptor, key, following)
         if result == -errno.ENOENT:
             _messages.clear()
             return
-        _checked(result, "map keys")
+        checked(result, "map keys")
         yield following.raw
         key = following
 
@@ -380,7 +380,7 @@ def run(
         options.repeat = repeat
         if not flags & TEST_LIVE_FRAMES:
             options.data_out, options.data_size_out = ctypes.addressof(out), len(out)
-    _checked(_lib.bpf_prog_test_run_opts(program, byref(options)), "test run")
+    checked(library.bpf_prog_test_run_opts(program, byref(options)), "test run")
     return RunResult(
         options.retval, out.raw[: options.data_size_out], context_buffer.raw[: len(context)]
     )
@@ -389,7 +389,7 @@ def run(
 def xdp_query(interface: int) -> tuple[int, int]:
     """The program on an interface and how it is attached (XDP_ATTACHED_...); 0, 0: none."""
     options = _XdpQueryOptions(sz=ctypes.sizeof(_XdpQueryOptions))
-    _checked(_lib.bpf_xdp_query(interface, 0, byref(options)), "query of the XDP program")
+    checked(library.bpf_xdp_query(interface, 0, byref(options)), "query of the XDP program")
     return options.prog_id, options.attach_mode
 
 
@@ -401,14 +401,14 @@ def xdp_attach(interface: int, program: int, flags: int, replaced: int | None = 
         flags |= XDP_FLAGS_REPLACE
     else:
         flags |= XDP_FLAGS_UPDATE_IF_NOEXIST
-    _checked(_lib.bpf_xdp_attach(interface, program, flags, byref(options)), "attach XDP")
+    checked(library.bpf_xdp_attach(interface, program, flags, byref(options)), "attach XDP")
 
 
 def xdp_detach(interface: int, program: int, flags: int) -> None:
     """Detaches this program (a descriptor); EEXIST: it is not what is attached."""
     options = _XdpAttachOptions(sz=ctypes.sizeof(_XdpAttachOptions), old_prog_fd=program)
     flags |= XDP_FLAGS_REPLACE
-    _checked(_lib.bpf_xdp_detach(interface, flags, byref(options)), "detach XDP")
+    checked(library.bpf_xdp_detach(interface, flags, byref(options)), "detach XDP")
 
 
 def wait_for_packets() -> None:
@@ -421,4 +421,4 @@ def wait_for_packets() -> None:
 
 
 def possible_cpus() -> int:
-    return _checked(_lib.libbpf_num_possible_cpus(), "number of CPUs")
+    return checked(library.libbpf_num_possible_cpus(), "number of CPUs")

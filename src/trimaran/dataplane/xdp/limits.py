@@ -3,6 +3,7 @@
 from typing import Final
 
 from trimaran.dataplane.base import Destination, Service
+from trimaran.model.service import Forwarding, ServiceKey
 
 SCHEDULERS: Final = (
     *("rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"),
@@ -13,35 +14,34 @@ SCHEDULERS: Final = (
 FEWEST_CONNECTIONS: Final = 16
 MOST_CONNECTIONS: Final = 1 << 26
 USUAL_CONNECTIONS: Final = 1 << 20
-"""What there may be room for: 64 bytes each."""
+"""What there may be room for: 64 bytes each, of IPv6 128."""
 
 
 def unsupported(service: Service) -> str | None:
     """Why the service cannot be served, if so."""
-    reason = _of_service(service)
+    reason = _beyond(service)
     if reason is not None:
         return f"the XDP dataplane cannot {reason}"
     for destination in service.destinations:
-        reason = _of_destination(destination)
-        if reason is not None:
-            return f"server {destination.key}: the XDP dataplane cannot {reason}"
+        if is_out_of_reach(service.key, destination):
+            return f"server {destination.key}: only tunnels lead to the other version of IP"
     return None
 
 
-def _of_service(service: Service) -> str | None:
+def is_out_of_reach(key: ServiceKey, destination: Destination) -> bool:
+    """Whether the server is of the other version of IP, and not in a tunnel: for IPVS an error."""
+    return (
+        destination.key.address.version != key.address.version
+        and destination.forwarding is not Forwarding.TUNNEL
+    )
+
+
+def _beyond(service: Service) -> str | None:
     settings = service.settings
     if settings.scheduler not in SCHEDULERS:
         return f"schedule by {settings.scheduler} (it can by {', '.join(SCHEDULERS)})"
     if service.key.mark:
         return "serve firewall marks"
-    if service.key.address.version == 6:
-        return "serve IPv6 yet"
     if settings.persistence_engine:
         return f"look into packets for persistence engine {settings.persistence_engine}"
-    return None
-
-
-def _of_destination(destination: Destination) -> str | None:
-    if destination.key.address.version == 6:
-        return "serve IPv6 yet"
     return None

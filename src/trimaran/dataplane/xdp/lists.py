@@ -12,8 +12,10 @@ from typing import Final
 from trimaran.dataplane import buckets
 from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp import libbpf
+from trimaran.dataplane.xdp.addresses import fold
 from trimaran.dataplane.xdp.extents import Extents
 from trimaran.dataplane.xdp.layout import NO_TABLE, PLACE_BITS, ROW_SLOTS, Scheduler
+from trimaran.dataplane.xdp.records import server_key
 from trimaran.dataplane.xdp.tables import Tables, pack_list, unpack_list
 
 HASHING: Final = (Scheduler.SH, Scheduler.DH, Scheduler.MH)
@@ -106,10 +108,10 @@ class Lists:
             case Scheduler.DH:
                 return buckets.destination_hash_table(len(destinations))
             case Scheduler.MH:
-                records = tables.destinations[destinations]
-                servers = zip(records["address"].tolist(), records["port"].tolist(), strict=True)
+                keys = [server_key(tables, destination) for destination in destinations]
+                servers = [(fold(key.address), key.port) for key in keys]
                 shares = tables.ledger["share"][destinations].tolist()
-                return buckets.maglev_table(list(servers), shares)
+                return buckets.maglev_table(servers, shares)
         return []
 
     def _write_members(self, service: int, place: int, destinations: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -130,22 +130,30 @@ def capacity_of(maps: dict[str, int]) -> layout.Capacity:
         entries["services"],
         entries["destinations"],
         entries["slots"],
+        entries["flows6"] * layout.SLOTS // 2,
     )
 
 
-def load(capacity: layout.Capacity, log: Callable[[str], None]) -> Loaded:
+def load(
+    capacity: layout.Capacity, log: Callable[[str], None], maps: dict[str, int] | None = None
+) -> Loaded:
     """Loads the program; `log` is told of tables that could not be taken over.
 
-    Those of a program that is attached here are, if they hold at least `capacity`.
+    Those of a program that is attached here are, if they hold at least `capacity`; or `maps`,
+    descriptors of the caller's, in any case. Only IPv6's table of connections is made anew if it
+    is too small.
     """
     if not OBJECT.exists():
         raise DataplaneError(f"{OBJECT} is missing: compile it with `make -C bpf`")
     cpus = libbpf.possible_cpus()
     source = libbpf.BpfObject(OBJECT)
     layout.check(source)
-    kept = _maps_to_keep(capacity, cpus, log)
+    kept = _duplicates(maps) if maps else _maps_to_keep(capacity, cpus, log)
     if kept:
-        capacity = capacity_of(kept)
+        running = capacity_of(kept)
+        if running.flows6 < capacity.flows6:
+            os.close(kept.pop("flows6"))
+        capacity = replace(running, flows6=max(running.flows6, capacity.flows6))
     _size(source, capacity, cpus)
     _fill_constants(source, capacity, cpus)
     memory = source.memory()
@@ -212,6 +220,10 @@ def _maps_to_keep(
     return {}
 
 
+def _duplicates(maps: dict[str, int]) -> dict[str, int]:
+    return {name: os.dup(descriptor) for name, descriptor in maps.items()}
+
+
 def _close(maps: dict[str, int]) -> None:
     for descriptor in maps.values():
         os.close(descriptor)
@@ -220,6 +232,7 @@ def _close(maps: dict[str, int]) -> None:
 def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> None:
     for name, entries in {
         "flows": capacity.buckets,
+        "flows6": capacity.buckets6,
         "services": capacity.services,
         "members": capacity.members,
         "destinations": capacity.destinations,
@@ -230,8 +243,8 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         "events": cpus,
         "newcomers": layout.NEWCOMERS,
         "ledger": capacity.destinations + capacity.services + 1,
-        SERVICE_IDS: capacity.services,
-        MASQUERADED: capacity.destinations,
+        **dict.fromkeys(SERVICE_IDS.values(), capacity.services),
+        **dict.fromkeys(MASQUERADED.values(), capacity.destinations),
         BUDGETS: cpus,
     }.items():
         source.set_max_entries(name, entries)
@@ -254,6 +267,7 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
     ranks = {s: rank for rank, group in enumerate(states.EVICTION, start=1) for s in group}
     put("eviction_rank", by_state(lambda s: ranks.get(s, 0)))
     put("bucket_mask", (capacity.buckets - 1).to_bytes(4, "little"))
+    put("bucket_mask6", (capacity.buckets6 - 1).to_bytes(4, "little"))
     put("capacity", capacity.destinations.to_bytes(4, "little"))
 
 

@@ -7,10 +7,10 @@ next. A filter of one bit an address keeps all other packets from being looked u
 import numpy as np
 
 from trimaran.dataplane.xdp import libbpf
+from trimaran.dataplane.xdp.addresses import KEY_SIZES, address_in, index_key, native
 from trimaran.dataplane.xdp.layout import FILTER_WORDS, DestinationFlag
+from trimaran.dataplane.xdp.records import server_key
 from trimaran.dataplane.xdp.tables import Tables
-
-_KEY_SIZE = 8
 
 
 class MasqueradeIndex:
@@ -23,9 +23,10 @@ class MasqueradeIndex:
         flags = tables.destinations["flags"]
         for destination in np.flatnonzero(flags & DestinationFlag.MASQUERADED).tolist():
             self._siblings.setdefault(self._key(destination), []).append(destination)
-        for present in list(libbpf.keys(tables.masqueraded, _KEY_SIZE)):
-            if present not in self._siblings:
-                libbpf.delete(tables.masqueraded, present)
+        for version, index in tables.masqueraded.items():
+            for present in list(libbpf.keys(index, KEY_SIZES[version])):
+                if present not in self._siblings:
+                    libbpf.delete(index, present)
         self._servers = [0] * FILTER_WORDS * 32
         tables.live["server_filter"][:] = 0
         tables.live["masqueraded"] = 0
@@ -37,8 +38,8 @@ class MasqueradeIndex:
         record = self._tables.destinations[destination]
         # A server of all ports answers from any.
         port = int(record["translated_port"] or record["virtual_port"])
-        address = int(record["address"])
-        return address.to_bytes(4) + port.to_bytes(2) + bytes([record["protocol"], 0])
+        address = server_key(self._tables, destination).address
+        return index_key(address, port, int(record["protocol"]))
 
     def add(self, destination: int) -> None:
         """Replies of this destination's server will be found."""
@@ -74,16 +75,24 @@ class MasqueradeIndex:
             following = destination + 1
         if following:
             value = (following - 1).to_bytes(4, "little")
-            libbpf.update(self._tables.masqueraded, key, value)
+            libbpf.update(self._index(key), key, value)
         else:
-            libbpf.delete(self._tables.masqueraded, key)
+            libbpf.delete(self._index(key), key)
             del self._siblings[key]
+
+    def _index(self, key: bytes) -> int:
+        return self._tables.masqueraded[_version(key)]
 
     def _count(self, key: bytes, change: int) -> None:
         """Puts the address's bit into the filter, or takes it out with its last server."""
-        bit = (int.from_bytes(key[:4], "little") * 0x9E3779B1 & 0xFFFFFFFF) >> 16
+        address = address_in(key[:16], _version(key))
+        bit = (native(address) * 0x9E3779B1 & 0xFFFFFFFF) >> 16
         self._servers[bit] += change
         live, word = self._tables.live, bit >> 5
         others = int(live["server_filter"][word]) & ~(1 << (bit & 31))
         live["server_filter"][word] = others | (self._servers[bit] > 0) << (bit & 31)
         live["masqueraded"] = len(self._siblings)
+
+
+def _version(key: bytes) -> int:
+    return next(version for version, size in KEY_SIZES.items() if size == len(key))

@@ -17,7 +17,7 @@ FORWARDINGS: Final = (
 )
 _TUNNELS: Final = (TunnelType.IPIP, TunnelType.GUE, TunnelType.GRE)
 _CHECKSUMS: Final = (TunnelChecksum.NONE, TunnelChecksum.FULL, TunnelChecksum.REMOTE)
-_IP_HEADER: Final = 20
+_IP_HEADERS: Final = {4: 20, 6: 40}
 _FIELDS: Mapping[str, Any] = DESTINATION.fields or {}
 _TUNNEL_WORD: Final = _FIELDS["tunnel_port"][1] // 4
 
@@ -44,12 +44,12 @@ def read(tables: Tables, number: int) -> tuple[Forwarding, Tunnel]:
     return FORWARDINGS[record["forwarding"]], tunnel
 
 
-def overhead(forwarding: Forwarding, tunnel: Tunnel) -> int:
-    """Bytes that the tunnel takes from the MTU; 0 without one."""
+def overhead(version: int, forwarding: Forwarding, tunnel: Tunnel) -> int:
+    """Bytes that the tunnel, over this version of IP, takes from the MTU; 0 without one."""
     if forwarding is not Forwarding.TUNNEL:
         return 0
     return (
-        _IP_HEADER
+        _IP_HEADERS[version]
         + {
             TunnelType.IPIP: 0,
             TunnelType.GUE: 12,

@@ -2,7 +2,6 @@
 
 import errno
 from collections.abc import Collection
-from ipaddress import IPv4Address
 
 import numpy as np
 
@@ -15,14 +14,17 @@ from trimaran.dataplane.base import (
     Timeouts,
 )
 from trimaran.dataplane.steps import Step
+from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.behaviour import write_behaviour
-from trimaran.dataplane.xdp.editor import Editor, Neighbour
+from trimaran.dataplane.xdp.editor import Editor
 from trimaran.dataplane.xdp.held import set_held
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.loader import running_maps, set_lifetimes
+from trimaran.dataplane.xdp.records import server_key
 from trimaran.dataplane.xdp.statistics import zero
 from trimaran.dataplane.xdp.tables import Tables
 from trimaran.dataplane.xdp.view import XdpView
+from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.ip import IPAddress
 from trimaran.model.service import ServiceKey
 
@@ -83,34 +85,34 @@ class XdpOperator(XdpView):
 
     def virtual_addresses(self) -> set[IPAddress]:
         """Addresses of all services."""
-        services = self.tables.services
-        found = np.unique(services["address"][services["configured"] != 0])
-        return {IPv4Address(int(address)) for address in found}
+        services = self.tables.services[self.tables.services["configured"] != 0]
+        found = zip(services["address"], services["version"].tolist(), strict=True)
+        return {address_in(address, version) for address, version in found}
 
     # What the dataplane must be told of its surroundings
 
     def set_held(self, addresses: Collection[IPAddress]) -> None:
         """The virtual addresses that this director holds: only these are served."""
-        set_held(self.tables, (a for a in addresses if isinstance(a, IPv4Address)))
+        set_held(self.tables, addresses)
 
     def set_local(self, addresses: Collection[IPAddress]) -> None:
         """The director's own addresses: a destination among them is the director itself."""
-        self._editor.set_local(addresses)
+        self._editor.ways.set_local(addresses)
 
     def set_neighbour(self, address: IPAddress, neighbour: Neighbour | None) -> None:
         """How to reach a destination; None: not known now, so no new connections for it."""
-        self._editor.set_neighbour(address, neighbour)
+        self._editor.ways.set_neighbour(address, neighbour)
 
-    def wanted_neighbours(self) -> set[IPv4Address]:
+    def wanted_neighbours(self) -> set[IPAddress]:
         """Addresses that `set_neighbour` should be called for."""
-        return self._editor.addresses()
+        return self._editor.ways.addresses()
 
-    def unresolved_neighbours(self) -> set[IPv4Address]:
+    def unresolved_neighbours(self) -> set[IPAddress]:
         """Addresses of destinations that cannot be sent to, because it was not."""
         records, known = self.tables.destinations, DestinationFlag.RESOLVED | DestinationFlag.LOCAL
         lacking = records["flags"] & (DestinationFlag.CONFIGURED | known)
-        found = records["address"][lacking == DestinationFlag.CONFIGURED]
-        return {IPv4Address(int(address)) for address in found}
+        found = np.flatnonzero(lacking == DestinationFlag.CONFIGURED).tolist()
+        return {server_key(self.tables, destination).address for destination in found}
 
 
 def no_synchronisation() -> Refused:

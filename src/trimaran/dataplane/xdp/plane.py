@@ -1,20 +1,24 @@
 """The XDP dataplane, as the daemon drives it."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from ipaddress import IPv4Address
+from dataclasses import replace
 
 import numpy as np
 
 from trimaran.dataplane.base import DataplaneError, Service
 from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
+from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.attach import Attachment
-from trimaran.dataplane.xdp.layout import Capacity, Event
+from trimaran.dataplane.xdp.layout import NO_FLOWS, Capacity, Event
 from trimaran.dataplane.xdp.limits import FEWEST_CONNECTIONS, MOST_CONNECTIONS
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
 from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.dataplane.xdp.statistics import Estimators
 from trimaran.dataplane.xdp.told import Told, enter
+from trimaran.model.ip import IPAddress
+from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.sync.record import Record
 
 _USUAL = Capacity()
@@ -26,6 +30,7 @@ class XdpDataplane(XdpOperator):
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded.tables)
         self._loaded = loaded
+        self._editor.prepare = self._make_room
         self._estimators = Estimators(loaded.tables)
         self._attachments: dict[str, Attachment] = {}
         self._indices: dict[str, int] = {}
@@ -98,6 +103,27 @@ class XdpDataplane(XdpOperator):
         super().execute(step)
         self._expire_with([step])
 
+    def _make_room(self, services: Iterable[ServiceKey]) -> list[str]:
+        """With the first service of IPv6 its connections get a table as large as IPv4's; a line
+        for the log if that is now. A program with the larger one takes the other's place."""
+        loaded = self._loaded
+        if loaded.capacity.flows6 > NO_FLOWS or all(s.address.version == 4 for s in services):
+            return []
+        wanted = replace(loaded.capacity, flows6=loaded.capacity.flows)
+        try:
+            larger = load(wanted, lambda line: None, loaded.tables.descriptors())
+        except DataplaneError as error:
+            return [f"no room for IPv6 connections: they are forwarded by hash: {error}"]
+        loaded.tables.replace_flows6(os.dup(larger.source.map_descriptor("flows6")))
+        larger.tables.close()
+        loaded.source.close()
+        self._loaded = replace(larger, tables=loaded.tables)
+        self._number = libbpf.program_info(self.program).id
+        for name in self._attachments:
+            self._attachments[name] = attach.attach(name, larger.programs, loaded.tables)
+        more = larger.memory - loaded.memory >> 20
+        return [f"XDP dataplane: room for {wanted.flows6} IPv6 connections in {more} MiB more"]
+
     def _expire_with(self, changes: Sequence[object]) -> None:
         """`expire_nodest_conn` ends connections at once, not only when a server comes back."""
         if changes and self.behaviour().expire_nodest_conn:
@@ -106,6 +132,17 @@ class XdpDataplane(XdpOperator):
     def left_out(self) -> Sequence[str]:
         """What the last `apply` had to leave out: the same `apply` later may find room."""
         return self._editor.left_out()
+
+    def connections_of(
+        self, servers: Iterable[tuple[ServiceKey, ServerKey]]
+    ) -> dict[tuple[ServiceKey, ServerKey], int]:
+        """How many connections these have, active and inactive."""
+        active, inactive = self.tables.connections()
+        records = self._editor.destinations()
+        return {
+            one: int(active[records[one]]) + int(inactive[records[one]]) if one in records else 0
+            for one in servers
+        }
 
     def set_icmp_rate(self, per_second: int) -> None:
         """How many ICMP errors each CPU may send a second."""
@@ -124,17 +161,19 @@ class XdpDataplane(XdpOperator):
         program = self._loaded.programs.enter
         return enter(self._loaded.tables, program, records, self._editor.destinations())
 
-    def masqueraded(self) -> set[IPv4Address]:
+    def masqueraded(self) -> set[IPAddress]:
         """Servers behind masquerading: where they are reached by, the program must be, too."""
         return self._editor.masqueraded()
 
-    def unresolved_hop(self) -> tuple[int, IPv4Address] | None:
+    def unresolved_hop(self) -> tuple[int, IPAddress] | None:
         """Interface and address of a next hop that a reply found no MAC address of, lately."""
-        word = int(self.tables.live["unresolved_hop"])
-        if not word:
+        hop = self.tables.live["unresolved_hop"]
+        interface, version = int(hop["interface"]), int(hop["version"])
+        if not interface:
             return None
-        self.tables.live["unresolved_hop"] = 0
-        return word >> 32, IPv4Address((word & 0xFFFFFFFF).to_bytes(4, "little"))
+        address = address_in(hop["address"], version)
+        hop["interface"] = 0
+        return interface, address
 
     def poll(self, now_ns: int) -> Sequence[str]:
         """To be called every second: expiry, rates, trash, interfaces; lines for the log."""
@@ -163,10 +202,13 @@ class XdpDataplane(XdpOperator):
     def _sweep(self) -> int:
         """Clears expired entries; how many."""
         request = np.zeros((), dtype=layout.SWEEP)
-        request["buckets"] = self._loaded.tables.buckets
         request["round"] = self._round = self._round + 1 & 0xFFFFFFFF
-        answer = libbpf.run(self._loaded.programs.sweep, context=request.tobytes()).context
-        return int(np.frombuffer(answer, dtype=layout.SWEEP)[0]["expired"])
+        expired = 0
+        for version, buckets in self._loaded.tables.buckets.items():
+            request["version"], request["buckets"] = version, buckets
+            answer = libbpf.run(self._loaded.programs.sweep, context=request.tobytes()).context
+            expired += int(np.frombuffer(answer, dtype=layout.SWEEP)[0]["expired"])
+        return expired
 
     def _refresh_interfaces(self) -> list[str]:
         """Follows changes of MAC address and MTU; notices where our program is no more."""

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Sequence
-from ipaddress import IPv4Address
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +19,7 @@ _COUNTED: Final = [
 
 _MAPPED: Final = {
     "flows": layout.FLOW,
+    "flows6": layout.FLOW6,
     "services": layout.SERVICE,
     "members": layout.MEMBER,
     "slots": layout.ROW,
@@ -32,12 +32,24 @@ _MAPPED: Final = {
     "newcomers": layout.NEWCOMER,
 }
 LIVE_MAP: Final = ".data.live"
-SERVICE_IDS: Final = "service_ids"
-MASQUERADED: Final = "masqueraded"
+SERVICE_IDS: Final = {4: "service_ids", 6: "service_ids6"}
+MASQUERADED: Final = {4: "masqueraded", 6: "masqueraded6"}
 FRAGMENTS: Final = "fragments"
 WAYS: Final = "ways"
 BUDGETS: Final = "icmp_budgets"
-MAPS: Final = (*_MAPPED, LIVE_MAP, SERVICE_IDS, MASQUERADED, FRAGMENTS, WAYS, BUDGETS)
+DECISIONS: Final = "decisions"
+TRACED: Final = "traced"
+MAPS: Final = (
+    *_MAPPED,
+    LIVE_MAP,
+    *SERVICE_IDS.values(),
+    *MASQUERADED.values(),
+    FRAGMENTS,
+    WAYS,
+    BUDGETS,
+    DECISIONS,
+    TRACED,
+)
 
 
 class Tables:
@@ -48,6 +60,7 @@ class Tables:
         self._writable = writable
         mapped = {name: self._map(name, kind) for name, kind in _MAPPED.items()}
         self.flows = mapped["flows"]
+        self.flows6 = mapped["flows6"]
         self.services = mapped["services"]
         self.members = mapped["members"]
         self.heads = self.members.view(layout.LIST_HEAD)
@@ -62,9 +75,11 @@ class Tables:
         self.counters = mapped["counters"].reshape(-1, len(self.destinations))
         words = self.counters.itemsize // 8
         self._counter_words = self.counters.view("<u8").reshape(*self.counters.shape, words)
+        self.decisions = descriptors[DECISIONS]
         self.live = self._map(LIVE_MAP, layout.LIVE)[0]
-        self.service_ids = descriptors[SERVICE_IDS]
-        self.masqueraded = descriptors[MASQUERADED]
+        # By version of IP, as all that is there for each.
+        self.service_ids = {version: descriptors[name] for version, name in SERVICE_IDS.items()}
+        self.masqueraded = {version: descriptors[name] for version, name in MASQUERADED.items()}
 
     def _map(self, name: str, kind: np.dtype[Any]) -> Records:
         info = libbpf.map_info(self._descriptors[name])
@@ -78,9 +93,27 @@ class Tables:
         for descriptor in self._descriptors.values():
             os.close(descriptor)
 
+    def descriptors(self) -> dict[str, int]:
+        """Of all maps, by name."""
+        return dict(self._descriptors)
+
+    def replace_flows6(self, descriptor: int) -> None:
+        """Another table of IPv6 connections, which owns its descriptor from now on."""
+        os.close(self._descriptors["flows6"])
+        self._descriptors["flows6"] = descriptor
+        self.flows6 = self._map("flows6", layout.FLOW6)
+
     @property
-    def buckets(self) -> int:
-        return len(self.flows) // layout.SLOTS
+    def buckets(self) -> dict[int, int]:
+        """Of the tables of connections, by version of IP."""
+        return {4: len(self.flows) // layout.SLOTS, 6: len(self.flows6) // layout.SLOTS}
+
+    def fields(self) -> dict[int, Records]:
+        """The tables of connections, taken apart."""
+        return {
+            4: self.flows.view(layout.FLOW_FIELDS),
+            6: self.flows6.view(layout.FLOW6_FIELDS),
+        }
 
     def tick(self) -> float:
         """The program's clock now, in 1/16 s, from its last reading (with the sweep)."""
@@ -137,8 +170,3 @@ def destination_of(control: int) -> int:
 def state_of(control: int) -> int:
     """The state in a connection's control word (`dataplane.states`)."""
     return control >> layout.STATE_SHIFT & layout.STATES - 1
-
-
-def native(address: IPv4Address) -> int:
-    """An address as the program loads it: its four bytes, little end first."""
-    return int.from_bytes(address.packed, "little")

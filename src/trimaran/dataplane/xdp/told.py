@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import TcpState
 from trimaran.dataplane.xdp import layout, libbpf
-from trimaran.dataplane.xdp.editor import connected_server, template_server
-from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, native, state_of
+from trimaran.dataplane.xdp.addresses import address_in, stored
+from trimaran.dataplane.xdp.records import connected_server, template_server
+from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, state_of
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import Protocol, ServerKey, ServiceKey
 from trimaran.sync.record import Flag, Record
 
@@ -51,22 +53,44 @@ _PROTOCOLS: Final = {protocol.number: protocol for protocol in Protocol}
 
 
 class Told:
-    """What was told of each entry of the connection table."""
+    """What was told of each entry of the connection tables."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._key = np.zeros(len(tables.flows), dtype=np.uint64)
-        self._control = np.zeros(len(tables.flows), dtype=np.uint64)
+        self._of_version = {version: _ToldOf(tables, version) for version in tables.buckets}
 
     def changes(self) -> Iterator[Record]:
         """Connections that others should be told of now, each marked as told when it is taken."""
+        if len(self._tables.flows6) != self._of_version[6].slots:
+            self._of_version[6] = _ToldOf(self._tables, 6)  # it has grown
+        for of_version in self._of_version.values():
+            yield from of_version.changes()
+
+    def forget(self) -> None:
+        """Everything is to be told again."""
+        for of_version in self._of_version.values():
+            of_version.forget()
+
+
+class _ToldOf:
+    """The same of one version of IP."""
+
+    def __init__(self, tables: Tables, version: int) -> None:
+        self._tables = tables
+        self._version = version
+        self.slots = layout.SLOTS * tables.buckets[version]
+        self._key = np.zeros(self.slots, dtype=np.uint64)
+        self._control = np.zeros(self.slots, dtype=np.uint64)
+
+    def changes(self) -> Iterator[Record]:
         told = np.zeros(layout.STATES, dtype=bool)
         told[list(_TOLD)] = True
         behind = self._tables.live["lifetime"] // _BEHIND
         now = np.uint64(int(self._tables.tick()))
         for first in range(0, len(self._control), _SLOTS_AT_A_TIME):
             rows = slice(first, first + _SLOTS_AT_A_TIME)
-            flows = self._tables.flows[rows]
+            entries = self._tables.fields()[self._version][rows]
+            flows = self._flows()[rows]
             control = flows["control"].copy()
             state = control >> _STATE_SHIFT & np.uint64(layout.STATES - 1)
             left = (control - now).astype(np.uint32).astype(np.int32)
@@ -83,19 +107,26 @@ class Told:
             (chosen,) = np.nonzero(due)
             if not len(chosen):
                 continue
-            entries = flows[chosen]  # a copy, like `control`: packets go on meanwhile
             self._key[first + chosen] = key[chosen]
             self._control[first + chosen] = control[chosen]
-            yield from self._records(entries, control[chosen])
+            # A copy, like `control`: packets go on meanwhile.
+            yield from self._records(entries[chosen], control[chosen])
+
+    def _flows(self) -> Records:
+        flows6: Records = self._tables.flows6["flow"]
+        return self._tables.flows if self._version == 4 else flows6
 
     def forget(self) -> None:
-        """Everything is to be told again."""
         self._key[:] = 0
 
     def _records(self, entries: Records, control: NDArray[np.uint64]) -> Iterator[Record]:
-        fields = entries.view(layout.FLOW_FIELDS)
-        for entry, word in zip(fields.tolist(), control.tolist(), strict=True):
-            client, virtual, client_port, virtual_port, protocol, *_, timeout = entry
+        addresses = [_addresses(entries[side], self._version) for side in ("client", "virtual")]
+        numbers = [
+            entries[name].tolist()
+            for name in ("client_port", "virtual_port", "protocol", "timeout")
+        ]
+        for entry in zip(*addresses, *numbers, control.tolist(), strict=True):
+            client, virtual, client_port, virtual_port, protocol, timeout, word = entry
             state, destination = state_of(word), destination_of(word)
             if state in states.TEMPLATE_NAMES:
                 first = states.TEMPLATE_FIRST
@@ -114,14 +145,20 @@ class Told:
                 protocol=protocol,
                 flags=flags,
                 state=state - first,
-                client=IPv4Address(client),
+                client=client,
                 client_port=client_port,
-                virtual=IPv4Address(virtual),
+                virtual=virtual,
                 virtual_port=virtual_port,
                 server=server.address,
                 server_port=server.port,
                 timeout=timeout // layout.TICKS_PER_SECOND,
             )
+
+
+def _addresses(column: Records, version: int) -> list[IPAddress]:
+    if version == 4:
+        return [IPv4Address(number) for number in column.tolist()]
+    return [address_in(field, version) for field in column]
 
 
 def _template_flags(forwarding: int) -> Flag:
@@ -134,7 +171,7 @@ def enter(
 ) -> int:
     """Enter connections that other directors have; how many could be.
 
-    Left out are IPv6, and those whose service or server is not configured here.
+    Left out are those whose service or server is not configured here.
     `program`: descriptor of the program `enter`.
     """
     newcomers = [
@@ -145,7 +182,7 @@ def enter(
     entered = 0
     for first in range(0, len(newcomers), layout.NEWCOMERS):
         batch = newcomers[first : first + layout.NEWCOMERS]
-        tables.newcomers[: len(batch)] = batch
+        tables.newcomers[: len(batch)] = np.array(batch, dtype=layout.NEWCOMER)
         request = np.array((len(batch), 0), dtype=layout.ENTERING)
         answer = libbpf.run(program, context=request.tobytes()).context
         entered += int(np.frombuffer(answer, dtype=layout.ENTERING)[0]["entered"])
@@ -154,15 +191,10 @@ def enter(
 
 def _newcomer(
     tables: Tables, record: Record, destinations: Destinations
-) -> tuple[int, int, int, int] | None:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int, int, int, int] | None:
+    """The fields of `layout.NEWCOMER`."""
     protocol = _PROTOCOLS.get(record.protocol)
-    client, virtual = record.client, record.virtual
-    if (
-        protocol is None
-        or record.flags & Flag.NO_CLIENT_PORT
-        or not isinstance(client, IPv4Address)
-        or not isinstance(virtual, IPv4Address)
-    ):
+    if protocol is None or record.flags & Flag.NO_CLIENT_PORT:
         return None
     destination = _find(record, protocol, destinations)
     if destination is None:
@@ -185,10 +217,12 @@ def _newcomer(
         | life
     )
     return (
-        native(virtual) << 32 | native(client),
+        stored(record.client),
+        stored(record.virtual),
         kind | record.protocol << 32 | int.from_bytes(ports, "little"),
         control,
         life,
+        record.virtual.version,
     )
 
 

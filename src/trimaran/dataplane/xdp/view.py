@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +20,19 @@ from trimaran.dataplane.base import (
 )
 from trimaran.dataplane.blocks import ConnectionBlock
 from trimaran.dataplane.xdp import layout
+from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.behaviour import read_behaviour
-from trimaran.dataplane.xdp.editor import (
+from trimaran.dataplane.xdp.loader import lifetimes, running_maps
+from trimaran.dataplane.xdp.records import (
     connected_server,
     read_destination,
     read_settings,
     service_key,
     template_server,
 )
-from trimaran.dataplane.xdp.loader import lifetimes, running_maps
 from trimaran.dataplane.xdp.statistics import as_counters, counted
 from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, state_of
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import Protocol, ServerKey
 
 _PROTOCOLS = {protocol.number: protocol.value for protocol in Protocol}
@@ -105,18 +108,18 @@ class XdpView:
             yield from block.connections()
 
     def connection_blocks(self) -> Iterator[ConnectionBlock]:
-        """The same, a part of the table at a time (`blocks.InBlocks`)."""
-        known: dict[tuple[int, int], int] = {}
+        """The same, a part of a table at a time (`blocks.InBlocks`)."""
+        known: dict[tuple[int, object], int] = {}
         kinds: list[Connection] = []
-        for slots, ticks in self._live():
+        for version, slots, ticks in self._live():
             states_and_servers = (slots["control"] & _KIND) >> np.uint64(24) | slots["protocol"]
-            virtuals = slots["virtual"].astype(np.uint64) << np.uint64(16) | slots["virtual_port"]
+            virtuals = _virtuals(slots, version)
             kind = []
-            for pair in zip(states_and_servers.tolist(), virtuals.tolist(), strict=True):
+            for pair in zip(states_and_servers.tolist(), virtuals, strict=True):
                 number = known.get(pair)
                 if number is None:
                     number = known[pair] = len(kinds)
-                    kinds.append(self._kind(*pair))
+                    kinds.append(self._kind(pair[0], *_virtual(pair[1])))
                 kind.append(number)
             # A fresh entry of 60 s is shown with 59, as IPVS does.
             expires = np.maximum(ticks - 2, 0) // layout.TICKS_PER_SECOND
@@ -127,7 +130,8 @@ class XdpView:
     def live_flows(self) -> dict[str, int]:
         """How many connections live, by state; templates are none."""
         counts = np.zeros(layout.STATES, dtype=np.int64)
-        for control, _, alive in self._parts():
+        for _, fields, _, alive in self._parts():
+            control = fields["control"]
             state = control[alive] >> np.uint64(layout.STATE_SHIFT) & np.uint64(layout.STATES - 1)
             counts += np.bincount(state.astype(np.intp), minlength=layout.STATES)
         live: dict[str, int] = {}
@@ -136,38 +140,38 @@ class XdpView:
                 live[name] = live.get(name, 0) + int(counts[number])
         return live
 
-    def _live(self) -> Iterator[tuple[Records, Records]]:
-        """Entries that have not expired, and how long they have to live, in the program's ticks."""
-        fields = self.tables.flows.view(layout.FLOW_FIELDS)
-        for part, (_, ticks, alive) in enumerate(self._parts()):
-            first = part * _SLOTS_AT_A_TIME
-            yield fields[first : first + _SLOTS_AT_A_TIME][alive], ticks[alive]
+    def _live(self) -> Iterator[tuple[int, Records, Records]]:
+        """Entries that have not expired, by version of IP, and how long they have to live, in the
+        program's ticks."""
+        for version, fields, ticks, alive in self._parts():
+            yield version, fields[alive], ticks[alive]
 
-    def _parts(self) -> Iterator[tuple[Records, Records, Records]]:
-        """The table in parts: control words, ticks left, and which slots have a live entry."""
+    def _parts(self) -> Iterator[tuple[int, Records, Records, Records]]:
+        """The tables in parts: version of IP, entries, ticks left, and which have not expired."""
         now = np.uint32(math.ceil(self.tables.tick()) & 0xFFFFFFFF)
-        column = self.tables.flows.view(layout.FLOW_FIELDS)["control"]
         expire_nodest = self.behaviour().expire_nodest_conn
-        for first in range(0, len(column), _SLOTS_AT_A_TIME):
-            control = np.ascontiguousarray(column[first : first + _SLOTS_AT_A_TIME])
-            low, high = control.view("<u4").reshape(-1, 2).T
-            ticks = (low - now).view(np.int32)
-            # Entries with less than nothing left have expired, and are not swept yet.
-            alive = (high >> layout.PHASE_SHIFT - 32 == layout.PHASE_LIVE) & (ticks >= 0)
-            if expire_nodest:
-                flags = self.tables.destinations["flags"][_destinations_of(control)]
-                alive &= flags & layout.DestinationFlag.CONFIGURED != 0
-            yield control, ticks, alive
+        for version, fields in self.tables.fields().items():
+            for first in range(0, len(fields), _SLOTS_AT_A_TIME):
+                part = fields[first : first + _SLOTS_AT_A_TIME]
+                control = np.ascontiguousarray(part["control"])
+                low, high = control.view("<u4").reshape(-1, 2).T
+                ticks = (low - now).view(np.int32)
+                # Entries with less than nothing left have expired, and are not swept yet.
+                alive = (high >> layout.PHASE_SHIFT - 32 == layout.PHASE_LIVE) & (ticks >= 0)
+                if expire_nodest:
+                    flags = self.tables.destinations["flags"][_destinations_of(control)]
+                    alive &= flags & layout.DestinationFlag.CONFIGURED != 0
+                yield version, part, ticks, alive
 
-    def _kind(self, state_and_server: int, virtual: int) -> Connection:
+    def _kind(self, state_and_server: int, virtual: IPAddress, port: int) -> Connection:
         state = state_of(state_and_server << 24)
         return Connection(
             _PROTOCOLS[state_and_server & 0xFF],
             _NOBODY,
             0,
-            IPv4Address(virtual >> 16),
-            virtual & 0xFFFF,
-            self._server(destination_of(state_and_server << 24), state, virtual & 0xFFFF),
+            virtual,
+            port,
+            self._server(destination_of(state_and_server << 24), state, port),
             _STATE_NAMES[state],
             0,
         )
@@ -187,9 +191,26 @@ class XdpView:
         return ()
 
     def connection_table_size(self) -> int:
-        """How many connections fit."""
+        """How many connections of IPv4 fit."""
         return len(self.tables.flows)
 
     def events(self) -> dict[layout.Event, int]:
         """How often each event of the packet path happened."""
         return self.tables.event_totals()
+
+
+def _virtuals(slots: Records, version: int) -> list[Any]:
+    """Virtual address and port of each, as what can be compared."""
+    if version == 6:
+        addresses = np.ascontiguousarray(slots["virtual"]).view("V16").reshape(-1)
+        return list(zip(map(bytes, addresses), slots["virtual_port"].tolist(), strict=True))
+    packed = slots["virtual"].astype(np.uint64) << np.uint64(16) | slots["virtual_port"]
+    numbers: list[Any] = packed.tolist()
+    return numbers
+
+
+def _virtual(compared: Any) -> tuple[IPAddress, int]:
+    if isinstance(compared, int):
+        return IPv4Address(compared >> 16), compared & 0xFFFF
+    address, port = compared
+    return address_in(address, 6), port

@@ -18,26 +18,32 @@ def connections(
     """Yield lines, in the order given. `engines`: with the data of persistence engines."""
     yield _heading(engines=engines)
     for entry in entries:
-        protocol = entry.protocol
-        row = (
-            f"{protocol:3} {_clock(entry.expires)} {entry.state:11} "
-            f"{name(protocol, entry.client, entry.client_port):18} "
-            f"{name(protocol, entry.virtual, entry.virtual_port):18} "
-        )
-        destination = name(protocol, entry.destination.address, entry.destination.port)
-        if engines and entry.engine:
-            yield f"{row}{destination:16} {entry.engine:18} {entry.engine_data}\n"
-        else:
-            yield f"{row}{destination}\n"
+        yield _row(entry, name, engines=engines)
+
+
+def _row(entry: Connection, name: Name = numeric, *, engines: bool = False) -> str:
+    protocol = entry.protocol
+    row = (
+        f"{protocol:3} {_clock(entry.expires)} {entry.state:11} "
+        f"{name(protocol, entry.client, entry.client_port):18} "
+        f"{name(protocol, entry.virtual, entry.virtual_port):18} "
+    )
+    destination = name(protocol, entry.destination.address, entry.destination.port)
+    if engines and entry.engine:
+        return f"{row}{destination:16} {entry.engine:18} {entry.engine_data}\n"
+    return f"{row}{destination}\n"
 
 
 def blocks(parts: Iterable[ConnectionBlock]) -> Iterator[str]:
-    """Yield the same in numbers, for a great many IPv4 connections: many lines at a time."""
+    """Yield the same in numbers, for a great many connections: many lines at a time."""
     yield _heading(engines=False)
     octets = [f"{number}." for number in range(256)]
     around: list[tuple[str, str, str]] = []
     for block in parts:
         around += map(_around, block.kinds[len(around) :])
+        if block.is_ipv6:
+            yield "".join(map(_row, block.connections()))
+            continue
         a, b, c, d = block.clients.astype(">u4").view("u1").reshape(-1, 4).T.tolist()
         columns = (block.kind, a, b, c, d, block.client_ports.tolist(), block.expires.tolist())
         lines = []
