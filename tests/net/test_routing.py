@@ -2,7 +2,7 @@
 
 import signal
 
-from two_directors import configure, two_directors, wait_for
+from two_directors import configure, has, routers, two_directors, wait_for
 
 from trimaran.lab.host import LabHost, wait_until
 
@@ -18,6 +18,10 @@ vrrp_instance a {
   advert_int 0.2
   virtual_ipaddress {
     192.168.1.10/24
+  }
+  virtual_ipaddress_excluded {
+    192.168.1.11/24
+    2001:db8::10/64 dev eth2
   }
   virtual_routes {
     10.66.0.0/16 via 10.2.0.9 dev eth2 src 192.168.1.10 table 66
@@ -51,6 +55,12 @@ def test_routes_and_rules_go_with_the_master() -> None:
         wait_for(lb1, "MASTER")
         wait_for_routes(lb1, ALL)
         wait_for_routes(lb2, STATIC)
+        assert has(lb1, "192.168.1.11")
+        assert has(lb1, "2001:db8::10", "eth2")
+        assert routers(lb2)["a"]["discarded"] == {}
+        assert "advertises other addresses" not in lb2.log
+        lb1.run(["ip", "address", "del", "2001:db8::10/64", "dev", "eth2"])
+        wait_until("it is back", lambda: has(lb1, "2001:db8::10", "eth2"), 10)
 
         # Somebody takes them away: they are put back.
         lb1.run(["ip", "route", "del", "10.66.0.0/16", "table", "66"])
@@ -76,5 +86,7 @@ def test_routes_and_rules_go_with_the_master() -> None:
 
         lb1.stop_service()
         assert routes(lb1) == []
+        assert not has(lb1, "192.168.1.11")
+        assert not has(lb1, "2001:db8::10", "eth2")
         wait_for(lb2, "MASTER")
         wait_for_routes(lb2, ALL)

@@ -98,6 +98,15 @@ def test_defaults_of_a_virtual_router_are_the_models() -> None:
     )
 
 
+def test_addresses_that_are_not_advertised() -> None:
+    got = router(
+        "virtual_ipaddress_excluded { 10.0.0.9/32 dev eth1 }\n"
+        " virtual_ipaddress_excluded { 2001:db8::9/64 }"
+    )
+    assert [str(address) for address in got.excluded] == ["10.0.0.9/32", "2001:db8::9/64"]
+    assert [address.device for address in got.held] == ["eth0", "eth1", "eth0"]
+
+
 def test_everything_of_a_virtual_router() -> None:
     got = router(
         """state BACKUP

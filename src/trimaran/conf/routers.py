@@ -50,7 +50,7 @@ def report_absent_interfaces(
         named = [*instance.all(table.INTERFACE)]
         for block in instance.all(TRACK_INTERFACE):
             named += block.all(TRACK_ENTRY)
-        for entry in _address_entries(instance):
+        for entry in (*_address_entries(instance), *_excluded_entries(instance)):
             named += entry.all(DEV)
         for setting in named:
             name = setting.value
@@ -99,6 +99,7 @@ def _virtual_router(
         sealed=sealed,
         transport=way,
         addresses=addresses,
+        excluded=virtual_addresses(_excluded_entries(instance), interface, report),
         tracked=tracked,
         track_primary=not instance[table.DONT_TRACK_PRIMARY],
         accept=instance[table.ACCEPT] or not instance[table.NO_ACCEPT],
@@ -207,6 +208,11 @@ def _address_entries(instance: Setting[str]) -> list[Entry]:
     return [entry for block in blocks for entry in block.all(VIRTUAL_ADDRESS)]
 
 
+def _excluded_entries(instance: Setting[str]) -> list[Entry]:
+    blocks = instance.all(table.VIRTUAL_IPADDRESS_EXCLUDED)
+    return [entry for block in blocks for entry in block.all(VIRTUAL_ADDRESS)]
+
+
 def _gratuitous_arp(instance: Setting[str], global_defs: Setting[bool]) -> GratuitousArp:
     repeat = instance.get(table.GARP_MASTER_REPEAT)
     delay = instance.get(table.GARP_MASTER_DELAY)
@@ -231,7 +237,7 @@ def _report_duplicates(instances: Sequence[Setting[str]], report: Report) -> Non
         if interface is not None and vrid is not None and vrid.value is not None:
             what = f"virtual_router_id {vrid.value} on {interface}" + (" (IPv6)" if ipv6 else "")
             report.once(vrids, (interface, ipv6, vrid.value), vrid.at, what)
-        for entry in entries:
+        for entry in (*entries, *_excluded_entries(instance)):
             if entry.value is not None:
                 address = entry.value.ip
                 report.once(addresses, address, entry.at, f"address {address}")

@@ -27,7 +27,7 @@ class Acceptance:
                 address.address
                 for router in config.virtual_routers
                 if not router.accept and router.priority != OWNER_PRIORITY
-                for address in router.addresses
+                for address in router.held
             )
         )
 

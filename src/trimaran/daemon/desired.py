@@ -93,6 +93,6 @@ def client_interfaces(config: Config) -> tuple[str, ...]:
     names = [
         name
         for router in config.virtual_routers
-        for name in (router.interface, *(address.device for address in router.addresses))
+        for name in (router.interface, *(address.device for address in router.held))
     ]
     return tuple(dict.fromkeys(names))

@@ -37,7 +37,7 @@ async def remove_stale(netlink: AsyncIPRoute, config: Config, note: Path) -> Non
     configured = (
         address
         for router in config.virtual_routers
-        for address in router.addresses
+        for address in router.held
         if (address.device, address.address) in secondary
     )
     await remove_routing(netlink, config)

@@ -142,7 +142,7 @@ class Station:
             since=time.time() - age,
             priority=view.priority,
             master=view.master,
-            addresses=tuple(f"{address} dev {address.device}" for address in router.addresses),
+            addresses=tuple(f"{address} dev {address.device}" for address in router.held),
             transitions=view.transitions,
             adverts_sent=view.adverts_sent,
             adverts_received=view.adverts_received,
@@ -193,7 +193,7 @@ def _state_of_interface(
 ) -> events.InterfaceUp | events.InterfaceDown:
     # An owner's virtual address may well be the interface's own (RFC 9568, 1.7).
     owner = router.priority == packet.OWNER_PRIORITY
-    virtual = set() if owner else {address.address for address in router.addresses}
+    virtual = set() if owner else {address.address for address in router.held}
     link = links.get(router.interface)
     transport = router.transport
     primary = link.primary(virtual, ipv6=transport.ipv6) if link is not None else None

@@ -52,6 +52,8 @@ class VirtualRouter:
     """Whether the password is proved by an authentication header (`auth_type AH`), not sent."""
     transport: Transport = MULTICAST
     addresses: tuple[VirtualAddress, ...] = ()
+    excluded: tuple[VirtualAddress, ...] = ()
+    """Addresses that the master holds besides, of either IP version: no advertisement has them."""
     tracked: tuple[Track, ...] = ()
     track_primary: bool = True
     """Whether it is a FAULT that its own interface is down."""
@@ -62,6 +64,11 @@ class VirtualRouter:
     notify: Notify = NOBODY
     routing: Routing = NO_ROUTING
     gratuitous_arp: GratuitousArp = GratuitousArp()
+
+    @property
+    def held(self) -> tuple[VirtualAddress, ...]:
+        """All that the master holds."""
+        return (*self.addresses, *self.excluded)
 
     @property
     def key(self) -> RouterKey:

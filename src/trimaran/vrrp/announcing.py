@@ -26,7 +26,7 @@ class Announcing:
 
     def begin(self, now: int) -> None:
         """Now, and again after a while, when bridges have learnt where the addresses are."""
-        self.send(self._situation.router.addresses)
+        self.send(self._situation.router.held)
         delay = self._situation.router.gratuitous_arp.delay
         self._again_at = now + delay if delay > 0 else None
 
@@ -48,10 +48,10 @@ class Announcing:
         """Send what is due."""
         if self._again_at is not None and now >= self._again_at:
             self._again_at = None
-            self.send(self._situation.router.addresses)
+            self.send(self._situation.router.held)
         if self._confirm_at is not None and now >= self._confirm_at:
             self._confirm_at = None
-            self.send(self._situation.router.addresses)
+            self.send(self._situation.router.held)
 
     def send(self, addresses: tuple[VirtualAddress, ...]) -> None:
         """Announce these once, outside of any schedule."""

@@ -402,7 +402,7 @@ class Machine:
             if self._waiting.candidacy is not None:
                 self._waiting.begin(now, 0)
         if self._state is State.MASTER:
-            self._announcing.send(self._possession.change(old.addresses))
+            self._announcing.send(self._possession.change(old.held))
             self._possession.change_routing(old.routing)
             self._waiting.know(self._situation.primary)
             self._advertising.hurry(now)

@@ -16,24 +16,24 @@ class Possession:
 
     def take(self) -> None:
         """Put all of them on their devices, then make the routes and rules."""
-        self._add(self._situation.router.addresses)
+        self._add(self._situation.router.held)
         self._route(AddRouting, self._situation.router.routing)
 
     def release(self, *, succeeded: bool) -> None:
         """Take all of them off, after the routes and rules; `succeeded`: another master has them,
         or is about to."""
         self._route(RemoveRouting, self._situation.router.routing)
-        self._remove(self._situation.router.addresses, succeeded=succeeded)
+        self._remove(self._situation.router.held, succeeded=succeeded)
 
     def restore(self, address: IPAddress) -> tuple[VirtualAddress, ...]:
         """Put one back that was lost; which one it is, if it is one of these."""
-        lost = tuple(a for a in self._situation.router.addresses if a.address == address)
+        lost = tuple(a for a in self._situation.router.held if a.address == address)
         self._add(lost)
         return lost
 
     def change(self, before: tuple[VirtualAddress, ...]) -> tuple[VirtualAddress, ...]:
         """Have those of a new configuration instead of these; which ones are new."""
-        now = self._situation.router.addresses
+        now = self._situation.router.held
         added = tuple(a for a in now if a not in before)
         self._remove(tuple(a for a in before if a not in now))
         self._add(added)

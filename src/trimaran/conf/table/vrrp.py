@@ -87,6 +87,13 @@ VIRTUAL_IPADDRESS = Keyword(
     block=Entries("vrrp_instance/virtual_ipaddress", VIRTUAL_ADDRESS, OPTIONS),
     repeats=True,
 )
+VIRTUAL_IPADDRESS_EXCLUDED = Keyword(
+    "virtual_ipaddress_excluded",
+    Flag(),
+    "Addresses that the master holds too, of either IP version, and does not advertise.",
+    block=Entries("vrrp_instance/virtual_ipaddress_excluded", VIRTUAL_ADDRESS, OPTIONS),
+    repeats=True,
+)
 NO_VIRTUAL_IPADDRESS = Keyword(
     "no_virtual_ipaddress",
     Flag(),
@@ -125,6 +132,7 @@ VRRP_INSTANCE = Keyword(
             DONT_TRACK_PRIMARY,
             *INSTANCE_TRACKS,
             VIRTUAL_IPADDRESS,
+            VIRTUAL_IPADDRESS_EXCLUDED,
             NO_VIRTUAL_IPADDRESS,
             GARP_MASTER_DELAY,
             GARP_MASTER_REPEAT,
