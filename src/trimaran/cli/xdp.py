@@ -148,6 +148,7 @@ def set_behaviour(settings: tuple[str, ...]) -> None:
     sloppy_tcp (0): any segment may begin a connection.
     secure_tcp (0): 3: TCP's stricter table of states.
     drop_packet (0): 3: each am_droprate-th packet that would begin a connection is dropped.
+    drop_entry (0): 3: each second a thirty-second of the half-open connections is given up.
 
     It holds from the next packet on, and for as long as the program is on an interface. A daemon
     may run beside.
@@ -169,7 +170,7 @@ def _setting(text: str) -> tuple[str, int]:
         number = int(value)
     except ValueError as error:
         raise click.UsageError(f"{text!r}: must be {name}=NUMBER") from error
-    if name in ("secure_tcp", "drop_packet") and number not in (0, ALWAYS):
+    if name in ("secure_tcp", "drop_packet", "drop_entry") and number not in (0, ALWAYS):
         raise click.UsageError(
             f"{text!r}: must be 0 or {ALWAYS} (1 and 2 watch the memory of the kernel's IPVS)"
         )
