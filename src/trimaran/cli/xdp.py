@@ -58,6 +58,7 @@ def xdp() -> None:
 @room_option(*CONNECTIONS)
 @room_option("services", "virtual services", 1, 1 << 18)
 @room_option("servers", "real servers in all of them", 1, 1 << 20)
+@click.option("--force", is_flag=True, help="Replace another's XDP program, too.")
 @_run_dir
 @_ends_well
 def attach(
@@ -65,6 +66,7 @@ def attach(
     connections: int | None,
     services: int | None,
     servers: int | None,
+    force: bool,
     run_dir: Path | None,
 ) -> None:
     """Put the XDP program on interfaces, on which clients come in.
@@ -102,7 +104,7 @@ def attach(
         plane = XdpDataplane.open(capacity, log=lambda line: click.echo(line, err=True))
         try:
             for interface in interfaces:
-                attachment = plane.attach(interface)
+                attachment = plane.attach(interface, force=force)
                 reason = f": {attachment.reason}" if attachment.reason else ""
                 click.echo(f"attached to {interface} in {attachment.mode} mode{reason}")
             for line in [*asyncio.run(settle(plane)), *plane.poll(time.monotonic_ns())]:
