@@ -23,9 +23,7 @@ sim: setup
 # one boot all of $(vm_tests). Results and the kernel's log are in build/vm.
 vm_tests = tests/vm tests/xdp/test_schedulers.py
 vm_seconds = 1200
-test-vm:
-	@tools/setup vm
-	@mkdir -p build/vm
+test-vm: vm
 	$(python) -m pytest -v tests/net/test_lab_vm.py
 	$(python) -m trimaran.lab.vm --timeout $(vm_seconds) --share build/vm \
 		$(python) -m pytest -v -o timeout=600 --durations=12 \
@@ -34,12 +32,16 @@ test-vm:
 # Random histories on kernel IPVS and on XDP in the VM, seed after seed. A failure names its seed.
 seconds = 600
 seed = 1000
-test-differential:
-	@tools/setup vm
-	@mkdir -p build/vm
+test-differential: vm
 	$(python) -m trimaran.lab.vm --timeout $$(($(seconds) + 600)) --share build/vm \
 		env TRIMARAN_DIFFERENTIAL_SECONDS=$(seconds) TRIMARAN_DIFFERENTIAL_SEED=$(seed) \
 		$(python) -m pytest -q -s tests/vm/differential
+
+# What the VM needs. It would be slow to compile Python's files itself.
+vm:
+	@tools/setup vm
+	@$(python) -m compileall -q src
+	@mkdir -p build/vm
 
 lint: setup
 	$(python) -m ruff check

@@ -30,6 +30,7 @@ from trimaran.model.service import Forwarding, Protocol, ServiceKey
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xdp"))
 
 from frames import ACK, DNS, HTTP, SYN, VIP, Director, server, server_mac, tcp, udp
+from frames6 import HTTP6, Director6, server6, tcp6
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "build" / "xdpbench"
@@ -41,6 +42,8 @@ _UNSHARED = "TRIMARAN_BENCH_UNSHARED"
 DATA = bytes(10)  # to Ethernet's shortest frame, which is also xdpbench's
 ESTABLISHED = tcp(ACK, data=DATA)
 NEW_TCP = tcp(SYN, data=DATA)
+IPV6 = tcp6(ACK, data=bytes(54))  # to 128 bytes, of which xdpbench puts back 64 or all
+NEW_IPV6 = tcp6(SYN, data=bytes(54))
 TUNNELLED = ServiceKey(Protocol.TCP, VIP, 81)
 MASQUERADED = ServiceKey(Protocol.TCP, VIP, 82)
 ALONE = ServiceKey(Protocol.TCP, VIP, 83)
@@ -69,10 +72,11 @@ class Case:
     burst: int = 100_000
     anchored: bool = True
     flooded: bool = False
+    ipv6: bool = False
 
     def line(self, frame: bytes) -> str:
         """As xdpbench reads it: its flows differ in client address and port."""
-        vary = 0 if self.flows == 1 else 4
+        vary = 0 if self.flows == 1 else 6 if self.ipv6 else 4
         seeds = 1 if self.first and self.flows else 0
         verdict = "XDP_TX" if frame is self.first else self.verdict
         return f"{self.name}|{verdict}|{vary}|{self.flows}|{seeds}|{frame.hex()}\n"
@@ -103,6 +107,10 @@ CASES = (
         first=tcp(SYN, data=DATA, to=ALONE.port),
         anchored=False,
     ),
+    Case("IPv6 established, 1 flow", IPV6, 1, first=NEW_IPV6, anchored=False, ipv6=True),
+    Case("IPv6 established, 16k flows", IPV6, 1 << 14, first=NEW_IPV6, anchored=False, ipv6=True),
+    Case("IPv6 established, 1M flows", IPV6, FLOWS, first=NEW_IPV6, anchored=False, ipv6=True),
+    Case("IPv6 new flows", NEW_IPV6, 0, burst=30_000, anchored=False, ipv6=True),
     # So many that the table fills to its capacity of 1M, and no further.
     Case("TCP new flows", NEW_TCP, 0, burst=30_000),
     Case("UDP new flows", udp(data=bytes(22)), 0, burst=30_000),
@@ -134,7 +142,9 @@ def load_anchor() -> libbpf.BpfObject:
 
 def open_director() -> Director:
     """trimaran's own program with a service for each method, room for 1M flows."""
-    director = Director(XdpDataplane.open(Capacity(flows=FLOWS), log=lambda line: None))
+    capacity = Capacity(flows=FLOWS, flows6=FLOWS)
+    director = Director(XdpDataplane.open(capacity, log=lambda line: None))
+    Director6(director)  # which holds an IPv6 address, too
     alone = Destination(server(SERVERS[0], MASQUERADED.port), forwarding=Forwarding.MASQUERADING)
     director.plane.apply(
         [
@@ -147,7 +157,10 @@ def open_director() -> Director:
             )
             for key, forwarding in METHODS.items()
         ]
-        + [Service(ALONE, Settings("rr"), (alone,))]
+        + [
+            Service(ALONE, Settings("rr"), (alone,)),
+            Service(HTTP6, Settings("rr"), tuple(Destination(server6(n)) for n in SERVERS)),
+        ]
     )
     return director
 
@@ -204,7 +217,7 @@ def xdpbench(targets: list[str], case: Case, frame: bytes, bursts: int, burst: i
 def measure(director: Director, targets: list[str], case: Case, bursts: int) -> tuple[float, str]:
     """One case on an empty table; how many floors it is, and the line to print."""
     tables = director.plane.tables
-    for memory in (tables.flows, tables.counters):
+    for memory in (tables.flows, tables.flows6, tables.counters):
         memory[...] = 0
     if case.first:
         xdpbench(targets, case, case.first, 1, 1)
@@ -216,7 +229,8 @@ def measure(director: Director, targets: list[str], case: Case, bursts: int) -> 
         established = director.plane.live_flows()["ESTABLISHED"]
         if established != case.flows:
             raise SystemExit(f"xdp: {case.name}: {case.flows - established} connections given up")
-    entries = int((tables.flows["control"] != 0).sum())
+    flows = tables.flows6["flow"] if case.ipv6 else tables.flows
+    entries = int((flows["control"] != 0).sum())
     sent = case.flows or (bursts + 1) * case.burst
     if case.verdict == "XDP_TX" and not case.flooded and not 0.999 * sent <= entries <= sent + 1:
         raise SystemExit(f"xdp: {case.name}: {entries} connections entered, not {sent}")

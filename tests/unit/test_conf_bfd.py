@@ -85,7 +85,7 @@ def test_the_longest_interval_is_what_a_packet_holds() -> None:
          "f:3:11: error: ::1 and 10.0.0.2 are not of one version; write an IPv4 address"),
         ("neighbor_ip 10.0.0.2\nsource_ip 10.0.0.2", "10.0.0.2 is the neighbour"),
         ("neighbor_ip 10.0.0.2\nttl 3\nmax_hops 4", "max_hops 4 is more than ttl 3"),
-        ("neighbor_ip 10.0.0.2\nmultihop", "not supported yet: 'multihop'"),
+        ("neighbor_ip 10.0.0.2\nmultihop", "not supported: 'multihop'"),
         ("neighbor_ip 10.0.0.2\nauth_type MD5", "'auth_type' does not belong in bfd_instance"),
     ],
 )  # fmt: skip

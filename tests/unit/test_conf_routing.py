@@ -97,7 +97,7 @@ def test_those_of_the_daemons_life() -> None:
          "not of the same version of IP; write addresses of one"),
         ("virtual_routes {\n192.168.9.0/24 dev eth0 table mine\n}", "f:6:31: error: 'mine' is not "
          "a name that every host knows; write the number instead"),
-        ("virtual_routes {\n192.168.9.0/24 dev eth0 rtt 5\n}", "f:6:25: error: not supported yet: "
+        ("virtual_routes {\n192.168.9.0/24 dev eth0 rtt 5\n}", "f:6:25: error: not supported: "
          "'rtt'"),
         ("virtual_rules {\nfrom 192.168.9.0/24 table 9\n}", "f:6:1: warning: this rule has no "
          "preference: 16384 is used, as by keepalived; write 'preference NUMBER'"),

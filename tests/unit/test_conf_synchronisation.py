@@ -39,7 +39,7 @@ def test_what_it_means() -> None:
         ("lvs_sync_daemon eth1 id 256", "id 256 is out of range"),
         ("lvs_sync_daemon eth1 ip1 speed 3", "'speed' is not an option of lvs_sync_daemon"),
         ("lvs_sync_daemon eth1 group 10.0.0.1", "10.0.0.1 is not a multicast address"),
-        ("lvs_sync_daemon eth1 group ff02::81", "not supported yet: group over IPv6 (ff02::81)"),
+        ("lvs_sync_daemon eth1 group ff02::81", "not supported: group over IPv6 (ff02::81)"),
     ],
 )
 def test_what_it_cannot_mean(line: str, message: str) -> None:

@@ -7,9 +7,14 @@ from typing import Any
 from trimaran.conf.known import judge, known_keywords
 from trimaran.conf.schema import Block, Entries, Keyword
 from trimaran.conf.table import FILE
-from trimaran.conf.table.http_checks import OWN
+from trimaran.conf.table.http_checks import OWN as OWN_OF_HTTP
+from trimaran.conf.table.services import DRAIN_TIMEOUT
 from trimaran.conf.tokens import Word, source
+from trimaran.conf.unsupported import WHY
+from trimaran.views.keyword_coverage import coverage
 from trimaran.views.keywords import reference
+
+OWN = (*OWN_OF_HTTP, DRAIN_TIMEOUT)
 
 
 def rows(block: Block | Entries[Any]) -> Iterator[tuple[str, Keyword[Any]]]:
@@ -52,7 +57,22 @@ def test_every_other_keyword_of_keepalived_is_refused_by_its_name() -> None:
             assert verdict.message.startswith(
                 "not supported" if instead is None else f"'{keyword}'"
             )
-            assert verdict.advice == instead
+            assert verdict.advice == instead or WHY.get((path, keyword))
+
+
+def test_what_is_said_of_unsupported_keywords_is_about_keywords() -> None:
+    for path, keyword in WHY:
+        assert known_keywords()[path][keyword] is None
+
+
+def test_each_keyword_of_keepalived_works_or_is_refused_by_name() -> None:
+    """The page docs/keywords.md is that of this table, whole: every block and keyword is in it."""
+    page = Path(__file__).parents[2] / "docs" / "keywords.md"
+    assert page.read_text() == coverage(), (
+        "make it anew: .venv/bin/python -m trimaran.views.keyword_coverage > docs/keywords.md"
+    )
+    rows_of_page = [line for line in coverage().splitlines() if line.startswith("| `")]
+    assert len(rows_of_page) == sum(len(keywords) for keywords in known_keywords().values())
 
 
 def walk(block: Block | Entries[Any]) -> Iterator[Block | Entries[Any]]:

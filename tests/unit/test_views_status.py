@@ -14,6 +14,7 @@ from trimaran.daemon.messages import (
     TrackerReading,
 )
 from trimaran.daemon.status import ProcessStatus, Status, document, render_json
+from trimaran.health.administration import Leaving, Mode, Order
 from trimaran.model.config import Config
 from trimaran.model.router import RouterKey
 from trimaran.model.script import Script
@@ -66,7 +67,7 @@ STATUS = Status(
     routers=(ROUTER,),
     servers=(
         ServerStatus(VIP, WEB2, False, NOW - 12.25, "connection refused (2 attempts)"),
-        ServerStatus(VIP, WEB1, True, NOW - 7500, "connected"),
+        ServerStatus(VIP, WEB1, True, NOW - 7500, "connected", None, NOW - 3),
     ),
     plane=PlaneStatus("xdp", {"eth1": "native"}),
     processes=(
@@ -104,11 +105,11 @@ script chk       NOT WELL  1m00s  exit status 1
 file load        3         5s     /run/load holds 3
 process haproxy  unknown   -      nothing is known yet
 
-SERVICE              STATE    FOR    WEIGHT  WHY
-TCP 192.168.1.10:80  1/3 up                  rr, Route
-  192.168.1.201:80   up       2h05m       1  connected
-  192.168.1.202:80   DOWN     12s        10  connection refused (2 attempts)
-  192.168.1.203:80   unknown  -           1  not checked yet
+SERVICE              STATE    FOR    WEIGHT  CHECKED  WHY
+TCP 192.168.1.10:80  1/3 up                           rr, Route
+  192.168.1.201:80   up       2h05m       1  3s ago   connected
+  192.168.1.202:80   DOWN     12s        10  -        connection refused (2 attempts)
+  192.168.1.203:80   unknown  -           1  -        not checked yet
 
 BFD SESSION  STATE  FOR    NEIGHBOUR      SENDS EVERY  DETECTS IN  WHY
 path         Up     1m05s  192.168.1.254        10 ms       50 ms  the neighbour says Init
@@ -171,6 +172,9 @@ def test_the_json_document() -> None:
                         "up": True,
                         "since": "2026-11-18T09:01:40Z",
                         "reason": "connected",
+                        "checked": "2026-11-18T11:06:37Z",
+                        "order": None,
+                        "connections": None,
                     },
                     {
                         "address": "192.168.1.202",
@@ -179,6 +183,9 @@ def test_the_json_document() -> None:
                         "up": False,
                         "since": "2026-11-18T11:06:27.750000Z",
                         "reason": "connection refused (2 attempts)",
+                        "checked": None,
+                        "order": None,
+                        "connections": None,
                     },
                     {
                         "address": "192.168.1.203",
@@ -187,6 +194,9 @@ def test_the_json_document() -> None:
                         "up": None,
                         "since": None,
                         "reason": "not checked yet",
+                        "checked": None,
+                        "order": None,
+                        "connections": None,
                     },
                 ],
             }
@@ -274,5 +284,26 @@ def test_marks_ipv6_and_the_sorry_server() -> None:
         "FWM 5 IPv6 0/0 up wlc, Route",
         "UDP [2001:db8::1]:53 0/1 up rr, Masq",
         "no quorum [2001:db8::2]:53 answers",
-        "[2001:db8::2]:53 unknown - 1 not checked yet",
+        "[2001:db8::2]:53 unknown - 1 - not checked yet",
+    ]
+
+
+def test_what_an_operator_has_ordered_and_who_is_leaving() -> None:
+    gone = ServerKey(IPv4Address("192.168.1.204"), 80)
+    status = replace(
+        STATUS,
+        orders={(VIP, WEB1): Order(Mode.DRAIN), (VIP, WEB2): Order(Mode.DISABLE, 3)},
+        leaving={(VIP, gone): Leaving(RealServer(gone), 0)},
+        connections={(VIP, WEB1): 1, (VIP, gone): 2},
+    )
+    shown = render_text(document(status, NOW)).splitlines()
+    first = next(n for n, line in enumerate(shown) if "192.168.1.201:80" in line)
+    assert shown[first : first + 4] == [
+        "  192.168.1.201:80   up       2h05m       0  3s ago   draining, 1 connection left; "
+        "connected",
+        "  192.168.1.202:80   DOWN     12s         3  -        disabled, weight 3; "
+        "connection refused (2 attempts)",
+        "  192.168.1.203:80   unknown  -           1  -        not checked yet",
+        "  192.168.1.204:80   unknown  -           0  -        draining, 2 connections left; "
+        "removed by a reload",
     ]

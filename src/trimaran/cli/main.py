@@ -13,6 +13,7 @@ _COMMANDS = {
     "plan": ("trimaran.cli.plan", "plan"),
     "reload": ("trimaran.cli.reload", "reload"),
     "run": ("trimaran.cli.run", "run"),
+    "server": ("trimaran.cli.server", "server"),
     "status": ("trimaran.cli.status", "status"),
     "explain": ("trimaran.cli.explain", "explain"),
     "maintenance": ("trimaran.cli.vrrp", "maintenance"),

@@ -1,7 +1,7 @@
 """What to say of a keyword that the table does not have where it stands.
 
 `keywords.tsv` lists every keyword of keepalived with its block, how common it is, and for
-obsolete ones what to write instead. So a keyword can be called not supported yet, obsolete or
+obsolete ones what to write instead. So a keyword can be called not supported, obsolete or
 misplaced instead of unknown.
 """
 
@@ -13,6 +13,7 @@ from importlib.resources import files
 from trimaran.conf.schema import Block, Entries
 from trimaran.conf.suggest import nearest_name
 from trimaran.conf.tokens import Word
+from trimaran.conf.unsupported import WHY
 
 _TOP = "(top)"
 _MOST_PLACES = 3
@@ -35,13 +36,21 @@ class Verdict:
 
 
 @cache
+def keyword_rows() -> tuple[tuple[str, str, str, str | None], ...]:
+    """keepalived's keywords: block, keyword, how common it is, what to write if it is obsolete."""
+    table = files("trimaran.conf").joinpath("keywords.tsv").read_text(encoding="utf-8")
+    rows = (row.split("\t") for row in table.splitlines()[1:])
+    return tuple(
+        (block, keyword, common, instead or None) for block, keyword, common, instead in rows
+    )
+
+
+@cache
 def known_keywords() -> Mapping[str, Mapping[str, str | None]]:
     """keepalived's keywords: block → keyword → None, or what to write if it is obsolete."""
-    table = files("trimaran.conf").joinpath("keywords.tsv").read_text(encoding="utf-8")
     blocks: dict[str, dict[str, str | None]] = {}
-    for row in table.splitlines()[1:]:
-        block, keyword, _, instead = row.split("\t")
-        blocks.setdefault(block, {})[keyword] = instead or None
+    for block, keyword, _, instead in keyword_rows():
+        blocks.setdefault(block, {})[keyword] = instead
     return blocks
 
 
@@ -54,7 +63,7 @@ def judge(word: Word, block: Block | Entries[object]) -> Verdict:
             if instead.startswith(_REMOVE):
                 return Verdict(f"'{text}' is obsolete, ignored", instead, harmless=True)
             return Verdict(f"'{text}' is obsolete", instead)
-        return Verdict(f"not supported yet: '{text}'")
+        return Verdict(f"not supported: '{text}'", WHY.get((block.path, text)))
     names = (*here, *block.by_name)
     places = _places(text)
     if places and not nearest_name(text, names, _TYPING_ERROR):

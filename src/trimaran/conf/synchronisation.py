@@ -22,7 +22,7 @@ def _group(name: str, word: Word) -> IPv4Address:
     except ValueError:
         raise Rejected(word, f"'{word.text}' is not an IP address", advice) from None
     if not isinstance(group, IPv4Address):
-        raise Rejected(word, f"not supported yet: {name} over IPv6 ({word.text})")
+        raise Rejected(word, f"not supported: {name} over IPv6 ({word.text})")
     if not group.is_multicast:
         raise Rejected(word, f"{group} is not a multicast address", advice)
     return group

@@ -116,7 +116,7 @@ def seconds(nanoseconds: int) -> str:
 
 @dataclass(frozen=True)
 class Choice(Generic[T]):
-    """One of a set of words. `later`: words of keepalived that are not supported yet."""
+    """One of a set of words. `later`: words of keepalived that are not supported."""
 
     values: Mapping[str, T]
     later: tuple[str, ...] = ()
@@ -134,7 +134,7 @@ class Choice(Generic[T]):
             return self.values[said]
         write = " or ".join(f"'{name} {value}'" for value in self.values)
         if said in self.later:
-            raise Rejected(word, f"not supported yet: {name} {said}", f"write {write}")
+            raise Rejected(word, f"not supported: {name} {said}", f"write {write}")
         near = nearest_name(text, (*self.values, *self.later))
         advice = f"did you mean '{near}'?" if near else f"write {write}"
         raise Rejected(word, f"'{text}' is not a value of {name}", advice)
@@ -282,7 +282,7 @@ def host_address(word: Word, address: Host) -> Host:
 def not_an_address(word: Word, advice: str) -> Rejected:
     """Why a word is not an IPv4 address."""
     if is_ipv6(word.text):
-        return Rejected(word, f"not supported yet: IPv6 ({word.text})")
+        return Rejected(word, f"not supported: IPv6 ({word.text})")
     return Rejected(word, f"'{word.text}' is not an IPv4 address", advice)
 
 

@@ -34,6 +34,7 @@ from trimaran.daemon.messages import (
     ServersStatus,
     ServerStatus,
     SessionsStatus,
+    TellServers,
     ToChild,
     TrackerReadings,
 )
@@ -67,7 +68,7 @@ _GOLDEN_RATIO = 0.6180339887498949
 class _Probe:
     """A check that is being made: its schedule, the attempt under way, the next alarm."""
 
-    __slots__ = ("alarm", "check", "connection", "schedule", "target", "task")
+    __slots__ = ("alarm", "check", "checked", "connection", "schedule", "target", "task")
 
     def __init__(self, check: Probed, schedule: Schedule) -> None:
         self.check = check
@@ -76,6 +77,7 @@ class _Probe:
         self.connection: socket.socket | None = None
         self.task: asyncio.Task[None] | None = None
         self.alarm: int | None = None
+        self.checked = 0.0
 
 
 class Checker:
@@ -123,6 +125,8 @@ class Checker:
         match message:
             case ConfigureChecker(services, policy):
                 self.configure(services, policy)
+            case TellServers():
+                self._report_soon()
             case SessionsStatus():
                 self._sessions = message
                 self._heed_sessions()
@@ -285,7 +289,7 @@ class Checker:
 
     def _finish(self, probe: _Probe, result: Verdict) -> None:
         self._hang_up(probe)
-        now = time.monotonic_ns()
+        now, probe.checked = time.monotonic_ns(), time.time()
         changed = probe.schedule.finished(result, now)
         self._set_alarm(probe, probe.schedule.deadline())
         if result.up is None and now >= self._next_complaint:
@@ -331,6 +335,11 @@ class Checker:
             instant = max(self._loop.time(), self._last_report + _REPORT_GAP_SECONDS)
             self._next_report = self._loop.call_at(instant, self._report)
 
+    def _checked(self, standing: Standing) -> float:
+        checks = self._roster.checks_of(standing)
+        probes = (self._probes.get(check) for check in checks if not isinstance(check, BfdCheck))
+        return min((probe.checked for probe in probes if probe is not None), default=0.0)
+
     def _report(self) -> None:
         self._next_report = None
         self._last_report = self._loop.time()
@@ -344,6 +353,7 @@ class Checker:
                         standing.since / SECOND,
                         standing.verdict.reason,
                         standing.verdict.weight,
+                        self._checked(standing),
                     )
                     for standing in self._roster.standings()
                 )

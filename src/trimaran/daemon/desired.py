@@ -1,6 +1,6 @@
 """From the configuration and what the checks say to what the dataplane shall hold. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from trimaran.dataplane.base import Destination, Service, Settings
@@ -13,13 +13,16 @@ _ALL_QUORATE: Quorate = MappingProxyType({})
 
 
 def desired_services(
-    config: Config, fitness: Fitness, quorate: Quorate = _ALL_QUORATE
+    config: Config,
+    fitness: Fitness,
+    quorate: Quorate = _ALL_QUORATE,
+    draining: Collection[tuple[ServiceKey, ServerKey]] = (),
 ) -> tuple[Service, ...]:
     """Every configured service, each with its real servers in the order of the file.
 
     A real server that is not fit is out, or in with weight 0 if it says so; one of which nothing
     is known yet is not fit. While a service with a sorry server has no quorum, its real servers
-    are out likewise, and the sorry server is in.
+    are out likewise, and the sorry server is in. Only those that are `draining` stay.
     """
     return tuple(
         Service(
@@ -31,19 +34,26 @@ def desired_services(
                 service.one_packet,
                 service.persistence_engine,
             ),
-            tuple(_destinations(service, fitness, sorry=not quorate.get(service.key, True))),
+            tuple(
+                _destinations(service, fitness, draining, sorry=not quorate.get(service.key, True))
+            ),
         )
         for service in config.virtual_services
     )
 
 
 def _destinations(
-    service: VirtualService, fitness: Fitness, *, sorry: bool
+    service: VirtualService,
+    fitness: Fitness,
+    draining: Collection[tuple[ServiceKey, ServerKey]],
+    *,
+    sorry: bool,
 ) -> Iterator[Destination]:
     substitute = service.sorry_server
     for server in service.real_servers:
-        fit = fitness.get((service.key, server.key), False)
-        if fit and not (sorry and substitute):
+        place = (service.key, server.key)
+        fit = fitness.get(place, False)
+        if fit and (place in draining or not (sorry and substitute)):
             yield _real(server, server.weight)
         elif server.inhibit_on_failure:
             yield _real(server, 0)

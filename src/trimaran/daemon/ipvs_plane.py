@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from trimaran.daemon.messages import (
     ConfigurePlane,
     HoldAddresses,
     PlaneStatus,
+    Remaining,
+    ServerConnections,
     Synchronised,
     ToChild,
 )
@@ -34,6 +37,7 @@ from trimaran.dataplane.base import DataplaneError, Service, SyncDaemon, SyncRol
 from trimaran.dataplane.ipvs.operator import connect
 from trimaran.dataplane.ipvs.plane import ForeignChanges, IpvsDataplane
 from trimaran.model.address import VirtualAddress
+from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.model.sync import Synchronisation
 from trimaran.model.timeouts import NO_TIMEOUTS
 from trimaran.net import links
@@ -55,6 +59,7 @@ class IpvsPlane:
         self._foreign_changes = ForeignChanges(foreign_changes)
         self._services: tuple[Service, ...] = ()
         self._number = 0
+        self._watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
         self._wanted_timeouts = NO_TIMEOUTS
         self._announced: tuple[VirtualAddress, ...] = ()
         self._synchronisation: Synchronisation | None = None
@@ -84,8 +89,9 @@ class IpvsPlane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, _, timeouts, synchronisation, number):
+            case ConfigurePlane(services, _, timeouts, synchronisation, number, watched):
                 self._services, self._number = services, number
+                self._watched = watched
                 self._synchronisation = synchronisation
                 self._send(Synchronised())  # kernels cannot be asked for what they know
                 self._wanted_timeouts = timeouts
@@ -122,10 +128,20 @@ class IpvsPlane:
                 self._send(Applied(number, few(left_out)))
             else:
                 await self._do(partial(self._dataplane.review, _REVIEW_SERVICES))
+                await self._count()
             try:
                 await asyncio.wait_for(self._changed.wait(), _REVIEW_SECONDS)
             except TimeoutError:
                 continue
+
+    async def _count(self) -> None:
+        if not self._watched:
+            return
+        work = partial(self._dataplane.connections_of, self._watched)
+        with suppress(DataplaneError):  # which applying and reviewing say
+            counts = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            found = [ServerConnections(*place, number) for place, number in counts.items()]
+            self._send(Remaining(tuple(found)))
 
     def _synchronise(self) -> Sequence[str]:
         """Have the kernel tell others of connections while addresses are held here, else hear."""

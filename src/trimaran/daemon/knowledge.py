@@ -21,6 +21,15 @@ from trimaran.daemon.messages import (
 )
 from trimaran.dataplane.base import Service
 from trimaran.health import notices
+from trimaran.health.administration import (
+    NO_ORDERS,
+    NOBODY_LEAVES,
+    Leaving,
+    Mode,
+    Order,
+    Place,
+    administered,
+)
 from trimaran.health.quorum import Quorums
 from trimaran.health.weights import weighted
 from trimaran.model.config import Config
@@ -110,10 +119,23 @@ class Knowledge:
         """Has every real server been checked?"""
         return _servers(config) <= self._fitness.keys()
 
-    def conclude(self, config: Config) -> tuple[tuple[Service, ...], list[Notice]]:
-        """What the dataplane shall hold now, and what scripts are to be told of quorums."""
+    def conclude(
+        self,
+        config: Config,
+        orders: Mapping[Place, Order] = NO_ORDERS,
+        leaving: Mapping[Place, Leaving] = NOBODY_LEAVES,
+    ) -> tuple[tuple[Service, ...], list[Notice]]:
+        """What the dataplane shall hold now, and what scripts are to be told of quorums.
+
+        `orders`: what an operator says of real servers; `leaving`: those on their way out.
+        """
         services = weighted(config.virtual_services, self._weights)
-        before, self.quorate = self.quorate, self._quorums.settle(services, self._fitness)
+        services = administered(services, orders, leaving)
+        modes = {place: order.mode for place, order in orders.items()}
+        disabled = {place: False for place, mode in modes.items() if mode is Mode.DISABLE}
+        draining = {place for place, mode in modes.items() if mode is Mode.DRAIN} | leaving.keys()
+        fitness = self._fitness | disabled | dict.fromkeys(leaving, True)
+        before, self.quorate = self.quorate, self._quorums.settle(services, fitness)
         lines = [
             f"{key} {'has its quorum again' if up else 'has lost its quorum'}"
             for key, up in self.quorate.items()
@@ -123,7 +145,7 @@ class Knowledge:
             log.warning("%s", line)
         told = list(notices.of_quorums(services, before, self.quorate))
         config = replace(config, virtual_services=services)
-        return desired_services(config, self._fitness, self.quorate), told
+        return desired_services(config, fitness, self.quorate, draining), told
 
     def end(self, config: Config) -> Iterable[Notice]:
         """What scripts are to be told at the end of the daemon."""

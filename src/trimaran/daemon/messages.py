@@ -68,7 +68,7 @@ class ConfigurePlane(Message, frozen=True):
     """The whole desired state of the dataplane, and the interfaces that clients come in by.
 
     `timeouts`: 0 for those that are to be as they were. `Applied` answers, with this number or
-    that of a later one.
+    that of a later one. `watched`: real servers whose connections are to be counted (`Remaining`).
     """
 
     services: tuple[Service, ...]
@@ -76,6 +76,7 @@ class ConfigurePlane(Message, frozen=True):
     timeouts: Timeouts = NO_TIMEOUTS
     synchronisation: Synchronisation | None = None
     number: int = 0
+    watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
 
 
 class HoldAddresses(Message, frozen=True):
@@ -107,6 +108,10 @@ class Change(Message, frozen=True):
 
     number: int
     wanted: Wanted
+
+
+class TellServers(Message, frozen=True):
+    """Say how all real servers stand (`ServersStatus`), though nothing may have changed."""
 
 
 class Stop(Message, frozen=True):
@@ -230,6 +235,7 @@ class ServerStatus(Message, frozen=True):
     """What the checks say of one real server of one service. `up` None: not known yet.
 
     `weight`: what they say that it shall be instead of the configured one, if they do.
+    `checked`: when the oldest of their last attempts ended, seconds since the epoch; 0: never.
     """
 
     service: ServiceKey
@@ -238,6 +244,7 @@ class ServerStatus(Message, frozen=True):
     since: float
     reason: str
     weight: int | None = None
+    checked: float = 0.0
 
 
 class ServersStatus(Message, frozen=True):
@@ -278,6 +285,20 @@ class Applied(Message, frozen=True):
     left_out: tuple[str, ...] = ()
 
 
+class ServerConnections(msgspec.Struct, frozen=True):
+    """How many connections a real server has, active and inactive ones (ipvs-semantics 2.2)."""
+
+    service: ServiceKey
+    server: ServerKey
+    connections: int
+
+
+class Remaining(Message, frozen=True):
+    """What the real servers have that are `watched`, once a second."""
+
+    servers: tuple[ServerConnections, ...]
+
+
 class Changed(Message, frozen=True):
     """What became of the `Change` with this number."""
 
@@ -298,6 +319,7 @@ ToChild = (
     | ConfigureTrackers
     | TrackerReadings
     | Change
+    | TellServers
     | Stop
 )
 FromChild = (
@@ -312,6 +334,7 @@ FromChild = (
     | HoldRequest
     | AddressesHeld
     | Applied
+    | Remaining
     | Changed
     | ServersStatus
     | TrackerReadings

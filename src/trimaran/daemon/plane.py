@@ -25,6 +25,8 @@ from trimaran.daemon.messages import (
     ConfigurePlane,
     HoldAddresses,
     PlaneStatus,
+    Remaining,
+    ServerConnections,
     Synchronised,
     ToChild,
 )
@@ -38,6 +40,7 @@ from trimaran.dataplane.xdp.ownership import hold_tables
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
+from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.model.sync import Synchronisation
 from trimaran.net import links, neighbours
 from trimaran.net.errors import NetError
@@ -59,6 +62,7 @@ class Plane:
         self._capacity = Capacity(*map(int, capacity))
         self._links: dict[str, Link] = {}
         self._services: tuple[Service, ...] = ()
+        self._watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
         self._interfaces: tuple[str, ...] = ()
         # Until told otherwise, what an earlier plane left in the kernel is right as it is.
         self._configured = False
@@ -88,13 +92,13 @@ class Plane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, interfaces, timeouts, synchronisation, number):
+            case ConfigurePlane(services, interfaces, timeouts, synchronisation, number, watched):
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
                 self._service_addresses = frozenset(service.key.address for service in services)
                 self._attach()
-                self._services = services
+                self._services, self._watched = services, watched
                 self._apply()
                 self._take_addresses()
                 self._resolve_now.set()
@@ -262,6 +266,13 @@ class Plane:
             if polls % _APPLY_AGAIN_EVERY_POLLS == 0 and self._dataplane.left_out():
                 self._apply()  # there may be room by now
             self._report()
+            self._count()
+
+    def _count(self) -> None:
+        if self._watched:
+            counts = self._dataplane.connections_of(self._watched)
+            found = [ServerConnections(*place, number) for place, number in counts.items()]
+            self._send(Remaining(tuple(found)))
 
     def _report(self) -> None:
         attachments = self._dataplane.attachments()

@@ -93,6 +93,11 @@ class RunDirectory:
         """The note of services in the kernel's IPVS that are trimaran's (`ServiceNote`)."""
         return self.path / "ipvs-services.json"
 
+    @property
+    def orders(self) -> Path:
+        """The note of what an operator has ordered of real servers (`Administration`)."""
+        return self.path / "orders.json"
+
     def note_held_addresses(self, note: bytes) -> None:
         """Write the note whole or not at all. Raises OSError."""
         draft = self.path / "held-addresses.new"

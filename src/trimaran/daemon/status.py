@@ -5,7 +5,7 @@ JSON is for programs and whose table (`trimaran.views.status`) is for people. In
 ISO 8601 in UTC.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -19,8 +19,10 @@ from trimaran.daemon.messages import (
     SessionStatus,
     TrackerReading,
 )
+from trimaran.health.administration import Leaving, Order, Place, administered, describe
+from trimaran.health.weights import weighted
 from trimaran.model.config import Config
-from trimaran.model.service import ServiceKey, VirtualService
+from trimaran.model.service import RealServer, ServiceKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class Status:
     sessions: tuple[SessionStatus, ...] = ()
     maintenance: bool = False
     trackers: tuple[TrackerReading, ...] = ()
+    orders: Mapping[Place, Order] = field(default_factory=dict)
+    leaving: Mapping[Place, Leaving] = field(default_factory=dict)
+    connections: Mapping[Place, int] = field(default_factory=dict)
 
 
 class RouterDocument(msgspec.Struct, frozen=True):
@@ -74,7 +79,9 @@ class RouterDocument(msgspec.Struct, frozen=True):
 class ServerDocument(msgspec.Struct, frozen=True):
     """A real server. `up` None and no `since`: nothing is known of it yet.
 
-    `weight`: the one in force, which checks may have changed.
+    `checked`: when the last attempt at its checks ended, the oldest of them if it has several.
+    `weight`: the one in force, which checks may have changed, or an `order` of an operator:
+    "draining", "disabled, weight 3". `connections`: how many it has, of one that drains.
     """
 
     address: str
@@ -83,6 +90,9 @@ class ServerDocument(msgspec.Struct, frozen=True):
     up: bool | None
     since: datetime | None
     reason: str
+    checked: datetime | None = None
+    order: str | None = None
+    connections: int | None = None
 
 
 class ServiceDocument(msgspec.Struct, frozen=True):
@@ -167,7 +177,7 @@ def document(status: Status, now: float) -> Document:
     return Document(
         time=_instant(now),
         virtual_routers=tuple(_router(router) for router in status.routers),
-        services=_services(status.config.virtual_services, status.servers, status.quorate),
+        services=_services(status),
         dataplane=PlaneDocument(
             status.plane.dataplane, status.plane.unserved | status.plane.interfaces
         ),
@@ -216,29 +226,22 @@ def _trackers(status: Status) -> Iterator[TrackerDocument]:
         )
 
 
-def _services(
-    services: Sequence[VirtualService],
-    servers: Sequence[ServerStatus],
-    quorate: Mapping[ServiceKey, bool],
-) -> tuple[ServiceDocument, ...]:
-    said = {(server.service, server.server): server for server in servers}
+def _services(status: Status) -> tuple[ServiceDocument, ...]:
+    said = {(server.service, server.server): server for server in status.servers}
+    gone: dict[ServiceKey, list[ServerDocument]] = {}
+    for place in status.leaving:
+        gone.setdefault(place[0], []).append(_leaving(place, status))
+    services = weighted(
+        status.config.virtual_services,
+        {place: one.weight for place, one in said.items() if one.weight is not None},
+    )
     documents = []
-    for service in services:
-        members = []
-        for server in service.real_servers:
-            standing = said.get((service.key, server.key))
-            known = standing is not None and standing.up is not None
-            weight = standing.weight if standing else None
-            members.append(
-                ServerDocument(
-                    address=str(server.key.address),
-                    port=server.key.port,
-                    weight=server.weight if weight is None else weight,
-                    up=standing.up if standing else None,
-                    since=_instant(standing.since) if standing and known else None,
-                    reason=standing.reason if standing else "not checked yet",
-                )
-            )
+    for service in administered(services, status.orders, {}):
+        members = [
+            _server(service.key, server, said.get((service.key, server.key)), status)
+            for server in service.real_servers
+        ]
+        members += gone.get(service.key, ())
         documents.append(
             ServiceDocument(
                 protocol=service.key.protocol.value,
@@ -248,11 +251,42 @@ def _services(
                 forwarding=service.forwarding.value,
                 servers=tuple(members),
                 mark=service.key.mark,
-                quorate=quorate.get(service.key, True),
+                quorate=status.quorate.get(service.key, True),
                 sorry_server=str(service.sorry_server.key) if service.sorry_server else None,
             )
         )
     return tuple(documents)
+
+
+def _server(
+    service: ServiceKey, server: RealServer, said: ServerStatus | None, status: Status
+) -> ServerDocument:
+    place = (service, server.key)
+    order = status.orders.get(place)
+    return ServerDocument(
+        address=str(server.key.address),
+        port=server.key.port,
+        weight=server.weight,
+        up=said.up if said else None,
+        since=_instant(said.since) if said and said.up is not None else None,
+        reason=said.reason if said else "not checked yet",
+        checked=_instant(said.checked) if said and said.checked else None,
+        order=describe(order) if order else None,
+        connections=status.connections.get(place),
+    )
+
+
+def _leaving(place: Place, status: Status) -> ServerDocument:
+    return ServerDocument(
+        address=str(place[1].address),
+        port=place[1].port,
+        weight=0,
+        up=None,
+        since=None,
+        reason="removed by a reload",
+        order="draining",
+        connections=status.connections.get(place),
+    )
 
 
 def _session(session: SessionStatus) -> SessionDocument:

@@ -9,12 +9,23 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import astuple
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
 
-from trimaran.daemon import changes, control, leftovers, orders, orphans, reloading, systemd
+from trimaran.daemon import (
+    administration,
+    changes,
+    control,
+    leftovers,
+    orders,
+    orphans,
+    reloading,
+    systemd,
+)
+from trimaran.daemon.administration import Administration
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.choice import Choice, Kind
 from trimaran.daemon.desired import client_interfaces
@@ -34,11 +45,13 @@ from trimaran.daemon.messages import (
     HoldAddresses,
     HoldRequest,
     PlaneStatus,
+    Remaining,
     RouterNews,
     RoutersStatus,
     ServersStatus,
     SessionsStatus,
     Synchronised,
+    TellServers,
     TrackerReadings,
     Unserved,
 )
@@ -67,6 +80,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PATIENCE_SECONDS = 5.0
 _SYNCHRONISING_SECONDS = 10.0
 _APPLYING_SECONDS = 60.0
+_STATUS_SECONDS = 1.0
 _STOP_SPEAKER_SECONDS = 0.45
 _HAND_OVER_SECONDS = PATIENCE / SECOND
 _STOP_OTHERS_SECONDS = 0.35
@@ -103,6 +117,8 @@ class Steward:
         self._held: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
         self._knowledge = Knowledge()
+        self._administration = Administration(run_directory.orders, self._configure_plane)
+        self._administration.recall(config)
         self._notifier = Notifier(config)
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
@@ -110,6 +126,7 @@ class Steward:
         self._last_words = RoutersStatus(())
         self._last_words_at = 0.0
         self._servers = ServersStatus(())
+        self._checker_heard = asyncio.Event()
         self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
         self._exit_status = 0
@@ -245,12 +262,15 @@ class Steward:
             case RoutersStatus():
                 self._routers = message
                 self._routers_heard = time.monotonic()
+            case Remaining():
+                self._administration.take(message)
             case Applied():
                 self._applying.take(message)
             case HandedOver() | Changed():
                 self._orders.take(message)
             case ServersStatus():
                 self._servers = message
+                self._checker_heard.set()
                 self._learn_fitness()
             case SessionsStatus():
                 if self._knowledge.learn_sessions(self._config, message):
@@ -353,7 +373,8 @@ class Steward:
     def _configure_plane(self) -> None:
         if not self._settled:
             return
-        services, told = self._knowledge.conclude(self._config)
+        said = self._administration
+        services, told = self._knowledge.conclude(self._config, said.orders, said.leaving)
         self._notifier.tell_of_services(told)
         interfaces = client_interfaces(self._config)
         self._plane.send(
@@ -363,6 +384,7 @@ class Steward:
                 self._config.timeouts,
                 self._config.synchronisation,
                 self._applying.ask(),
+                said.watched(),
             )
         )
         self._plane.send(HoldAddresses(self._hold_number, self._held))
@@ -380,6 +402,7 @@ class Steward:
         self._config = config
         self._notifier.configure(config)
         self._knowledge.forget_others(config)
+        self._administration.configure(before, config)
         self._configure_plane()
         self._configure_speaker()
         self._configure_checker()
@@ -397,9 +420,12 @@ class Steward:
     async def _answer(self, request: dict[str, Any]) -> bytes:
         match request.get("command"):
             case "status":
+                await self._hear_checker()
                 return render_json(self._status())
             case reloading.COMMAND:
                 return encode(await asyncio.shield(self._reloads.ask()))
+            case administration.COMMAND:
+                return encode(self._administration.execute(request, self._config))
             case changes.COMMAND:
                 return encode(await self._orders.change(request))
             case orders.FAILOVER:
@@ -411,6 +437,13 @@ class Steward:
                 return encode(orders.Done())
             case _:
                 return b'{"error": "unknown command"}'
+
+    async def _hear_checker(self) -> None:
+        """Have it say when it has last checked; one that hangs is shown with what it said last."""
+        self._checker_heard.clear()
+        self._checker.send(TellServers())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._checker_heard.wait(), _STATUS_SECONDS)
 
     def _status(self) -> Status:
         return Status(
@@ -425,5 +458,8 @@ class Steward:
             ),
             quorate=self._knowledge.quorate,
             maintenance=self._maintenance,
+            orders=self._administration.orders,
+            leaving=self._administration.leaving,
+            connections=self._administration.remaining,
             trackers=self._knowledge.readings().readings,
         )

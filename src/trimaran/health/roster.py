@@ -35,6 +35,7 @@ class Roster:
         self._verdicts: dict[Check, Verdict] = {}
         self._places: dict[Check, list[_Place]] = {}
         self._standings: dict[tuple[ServiceKey, ServerKey], Standing] = {}
+        self._servers: dict[tuple[ServiceKey, ServerKey], RealServer] = {}
 
     def configure(self, services: Iterable[VirtualService], now: int) -> list[Standing]:
         """Take the whole set of services; return the standings that are new or changed.
@@ -43,6 +44,7 @@ class Roster:
         a server that has one, until it has answered.
         """
         places = [(service.key, server) for service in services for server in service.real_servers]
+        self._servers = {(service, server.key): server for service, server in places}
         self._places = {}
         for place in places:
             for check in place[1].checks:
@@ -62,6 +64,10 @@ class Roster:
     def checks(self) -> Iterable[Check]:
         """The checks to be made, each once."""
         return self._places.keys()
+
+    def checks_of(self, standing: Standing) -> Iterable[Check]:
+        """The checks that a standing follows from."""
+        return self._servers[standing.service, standing.server].checks
 
     def standings(self) -> Iterable[Standing]:
         """All real servers."""

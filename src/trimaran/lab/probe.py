@@ -24,9 +24,9 @@ from trimaran.daemon.pace import SLOWNESS
 INTERVAL = 0.01 * SLOWNESS
 """Seconds between the starts of attempts."""
 
-PATIENCE = 0.9
-"""Seconds that an attempt may take. TCP sends a lost SYN again after 1 s: an attempt succeeds
-only if the service was there when it started."""
+PATIENCE = 0.9 if SLOWNESS == 1 else 1.9
+"""Seconds that an attempt may take. TCP sends a lost SYN again after 1 s, and after 3: an attempt
+succeeds only if the service was there when it started, or on a slow machine 1 s later."""
 
 _PORTS = range(1024, 32768)  # below those that the kernel gives to others
 

@@ -81,7 +81,7 @@ def explain(name: str) -> str | None:
     for path, keywords in known_keywords().items():
         if name in keywords and path not in {path for path, _ in rows}:
             instead = keywords[name]
-            verdict = f"obsolete: {instead}" if instead else "not supported yet"
+            verdict = f"obsolete: {instead}" if instead else "not supported"
             others.setdefault(verdict, []).append(_place(path))
     said += [f"{name}   {verdict}\n    in {', '.join(at)}\n" for verdict, at in others.items()]
     return "\n".join(said) or None

@@ -98,7 +98,7 @@ def _reading(tracker: TrackerDocument) -> str:
 def _services(services: Sequence[ServiceDocument], now: datetime) -> list[str]:
     if not services:
         return ["No virtual services."]
-    rows: list[tuple[str, ...]] = [("SERVICE", "STATE", "FOR", "WEIGHT", "WHY")]
+    rows: list[tuple[str, ...]] = [("SERVICE", "STATE", "FOR", "WEIGHT", "CHECKED", "WHY")]
     for service in services:
         up = sum(server.up is True for server in service.servers)
         rows.append(
@@ -107,12 +107,13 @@ def _services(services: Sequence[ServiceDocument], now: datetime) -> list[str]:
                 f"{up}/{len(service.servers)} up",
                 "",
                 "",
+                "",
                 f"{service.scheduler}, {service.forwarding}",
             )
         )
         if not service.quorate:
             instead = f"{service.sorry_server} answers" if service.sorry_server else ""
-            rows.append(("  no quorum", "", "", "", instead))
+            rows.append(("  no quorum", "", "", "", "", instead))
         rows += [_server(server, now) for server in service.servers]
     return table(rows, right=(3,))
 
@@ -129,7 +130,8 @@ def _server(server: ServerDocument, now: datetime) -> tuple[str, ...]:
         {True: "up", False: "DOWN", None: "unknown"}[server.up],
         _span(now - server.since) if server.since else "-",
         str(server.weight),
-        server.reason,
+        f"{_span(now - server.checked)} ago" if server.checked else "-",
+        "; ".join(filter(None, (_order(server), server.reason))),
     )
 
 
@@ -152,6 +154,14 @@ def _sessions(sessions: Sequence[SessionDocument], now: datetime) -> list[str]:
         for reason, count in sorted(session.discarded.items()):
             lines.append(f"  {session.name}: {_count(count, 'packet')} discarded: {reason}")
     return lines
+
+
+def _order(server: ServerDocument) -> str:
+    if server.order is None:
+        return ""
+    if server.connections is None:
+        return server.order
+    return f"{server.order}, {_count(server.connections, 'connection')} left"
 
 
 def _machinery(document: Document) -> list[str]:

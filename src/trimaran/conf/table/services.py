@@ -15,7 +15,8 @@ from trimaran.conf.targets import (
     MethodName,
     ServiceTarget,
 )
-from trimaran.conf.values import UINT32, Boolean, Choice, Flag, Integer, Optional, Text
+from trimaran.conf.values import UINT32, Boolean, Choice, Flag, Integer, Optional, Seconds, Text
+from trimaran.model.duration import SECOND
 from trimaran.model.service import (
     FALLBACK,
     HASH_PORT,
@@ -209,6 +210,12 @@ QUORUM_UP = Keyword(
     "quorum_up", Command(), "Run when the service comes up, the first time included."
 )
 QUORUM_DOWN = Keyword("quorum_down", Command(), "Run when the service goes down.")
+DRAIN_TIMEOUT = Keyword(
+    "drain_timeout",
+    Seconds(0, 31 * 24 * 3600 * SECOND),
+    "Of trimaran, not of keepalived: a real server that a reload removes stays with weight 0 until "
+    "it has no connections, at most so long. Without this it is removed at once.",
+)
 VIRTUAL_SERVER = Keyword(
     "virtual_server",
     ServiceTarget(),
@@ -231,6 +238,7 @@ VIRTUAL_SERVER = Keyword(
             SERVICE_INHIBIT,
             ALPHA,
             OMEGA,
+            DRAIN_TIMEOUT,
             QUORUM,
             HYSTERESIS,
             QUORUM_UP,

@@ -19,7 +19,7 @@ from trimaran.dataplane.ipvs.netlink import GenericNetlink, NetlinkError
 from trimaran.dataplane.ipvs.operator import IpvsOperator, explained, reason
 from trimaran.dataplane.ipvs.requests import Request
 from trimaran.dataplane.steps import AddService, EditService, Step
-from trimaran.model.service import ServiceKey
+from trimaran.model.service import ServerKey, ServiceKey
 
 _Refusals = list[tuple[Step, NetlinkError]]
 
@@ -98,6 +98,20 @@ class IpvsDataplane(IpvsOperator):
                 self._kept[key] = found
                 lines += [f"{step} (by others: kept so)" for step in difference(found, left)]
         return lines
+
+    def connections_of(
+        self, servers: Iterable[tuple[ServiceKey, ServerKey]]
+    ) -> dict[tuple[ServiceKey, ServerKey], int]:
+        """How many connections these have, active and inactive."""
+        wanted = tuple(servers)
+        counts = dict.fromkeys(wanted, 0)
+        for key in {service for service, _ in wanted}:
+            view = self.service(key)
+            for found in view.destinations if view else ():
+                place = (key, found.destination.key)
+                if place in counts:
+                    counts[place] = found.active_connections + found.inactive_connections
+        return counts
 
     def left_out(self) -> Sequence[str]:
         """What the last `apply` had to leave out: the same `apply` may be able to later."""

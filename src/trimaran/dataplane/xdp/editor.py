@@ -8,7 +8,7 @@ What finds no room even so, or cannot be done, is left out; everything else is a
 
 import errno
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -65,6 +65,8 @@ class Editor:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self.ways = Ways(tables)
+        self.prepare: Callable[[Iterable[ServiceKey]], list[str]] = lambda services: []
+        """Called with the services that are about to be added or changed; lines for the log."""
         self._services: dict[ServiceKey, int] = {}
         self._destinations: dict[tuple[ServiceKey, ServerKey], int] = {}
         self._of_service: dict[int, set[int]] = {}
@@ -76,8 +78,9 @@ class Editor:
         for service in np.flatnonzero(configured).tolist():
             self._services[service_key(tables, service)] = service
         for destination in np.flatnonzero(used).tolist():
-            self._destinations[identity(tables, destination)] = destination
-            self.ways.enter(destination)
+            service_and_server = identity(tables, destination)
+            self._destinations[service_and_server] = destination
+            self.ways.enter(destination, service_and_server[1].address)
             self.ways.recall(destination)
             service = int(tables.destinations["service"][destination])
             if service != _NO_SERVICE:
@@ -146,6 +149,7 @@ class Editor:
         cannot = {s.key: why for s in changed if (why := unsupported(s)) is not None}
         wanted = [service for service in changed if service.key not in cannot]
         gone += [key for key in cannot if key in self._services]
+        prepared = self.prepare(service.key for service in wanted)
         steps = self._approach(wanted, gone)
         if self._left_out and any(isinstance(s, DeleteService | DeleteDestination) for s in steps):
             # New comes before old: now that the old is gone there may be room for the rest.
@@ -153,7 +157,8 @@ class Editor:
         self._left_out += [f"{key}: left out: {why}" for key, why in cannot.items()]
         if not self._left_out:
             self._applied.settle(services)
-        return [str(step) for step in steps] + [s for s in self._left_out if s not in before]
+        left_out = [line for line in self._left_out if line not in before]
+        return [*prepared, *map(str, steps), *left_out]
 
     def _unlike(self, services: Sequence[Service]) -> tuple[list[Service], list[ServiceKey]]:
         """Which may not be so in the tables, and are to be looked at; and which are to go."""
@@ -173,6 +178,7 @@ class Editor:
         if isinstance(step, DeleteService):
             self._delete_service(key)
             return
+        self.prepare([key])
         self._reclaimable = None
         before, self._left_out = self._left_out, []
         # The list is newest first; what is desired, in order of adding.
@@ -394,7 +400,7 @@ class Editor:
         self._tables.loads[number] = 0
         self._tables.templates[number] = 0
         self._destinations[key, server] = number
-        self.ways.enter(number)
+        self.ways.enter(number, server.address)
         return number
 
     def _unused_record(self) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from trimaran.dataplane.base import DataplaneError, Service
-from trimaran.dataplane.steps import AddService, Step
+from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.attach import Attachment
@@ -18,7 +18,7 @@ from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.dataplane.xdp.statistics import Estimators
 from trimaran.dataplane.xdp.told import Told, enter
 from trimaran.model.ip import IPAddress
-from trimaran.model.service import ServiceKey
+from trimaran.model.service import ServerKey, ServiceKey
 from trimaran.sync.record import Record
 
 _USUAL = Capacity()
@@ -30,6 +30,7 @@ class XdpDataplane(XdpOperator):
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded.tables)
         self._loaded = loaded
+        self._editor.prepare = self._make_room
         self._estimators = Estimators(loaded.tables)
         self._attachments: dict[str, Attachment] = {}
         self._indices: dict[str, int] = {}
@@ -96,15 +97,12 @@ class XdpDataplane(XdpOperator):
     def apply(self, services: Sequence[Service]) -> Sequence[str]:
         """As `Dataplane.apply`. What cannot be served is left out, with a line the first time;
         everything else is applied."""
-        lines = self._make_room(service.key for service in services)
-        lines += self._editor.apply(services)
+        lines = self._editor.apply(services)
         self._expire_with(lines)
         return lines
 
     def execute(self, step: Step) -> None:
         """As `Operator`."""
-        if isinstance(step, AddService):
-            self._make_room([step.service])
         super().execute(step)
         self._expire_with([step])
 
@@ -137,6 +135,17 @@ class XdpDataplane(XdpOperator):
     def left_out(self) -> Sequence[str]:
         """What the last `apply` had to leave out: the same `apply` later may find room."""
         return self._editor.left_out()
+
+    def connections_of(
+        self, servers: Iterable[tuple[ServiceKey, ServerKey]]
+    ) -> dict[tuple[ServiceKey, ServerKey], int]:
+        """How many connections these have, active and inactive."""
+        active, inactive = self.tables.connections()
+        records = self._editor.destinations()
+        return {
+            one: int(active[records[one]]) + int(inactive[records[one]]) if one in records else 0
+            for one in servers
+        }
 
     def set_icmp_rate(self, per_second: int) -> None:
         """How many ICMP errors each CPU may send a second."""

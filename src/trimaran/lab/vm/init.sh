@@ -37,7 +37,7 @@ yardstick() {
 pace() {
     factor=$(($(yardstick) / 10 * 2))
     [ $factor -gt 20 ] || factor=20
-    [ $factor -lt 80 ] || factor=80
+    [ $factor -lt 60 ] || factor=60
     echo $factor
 }
 
