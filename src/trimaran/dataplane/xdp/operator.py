@@ -93,15 +93,15 @@ class XdpOperator(XdpView):
 
     def set_local(self, addresses: Collection[IPAddress]) -> None:
         """The director's own addresses: a destination among them is the director itself."""
-        self._editor.ways.set_local(addresses)
+        self._editor.servers.ways.set_local(addresses)
 
     def set_neighbour(self, address: IPAddress, neighbour: Neighbour | None) -> None:
         """How to reach a destination; None: not known now, so no new connections for it."""
-        self._editor.ways.set_neighbour(address, neighbour)
+        self._editor.servers.ways.set_neighbour(address, neighbour)
 
     def wanted_neighbours(self) -> set[IPAddress]:
         """Addresses that `set_neighbour` should be called for."""
-        return self._editor.ways.addresses()
+        return self._editor.servers.ways.addresses()
 
 
 def no_synchronisation() -> Refused:
