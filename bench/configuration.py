@@ -19,10 +19,10 @@ from pathlib import Path
 
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp.capacity import power_of_two
-from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.layout import Capacity, Event
 from trimaran.dataplane.xdp.loader import load
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Protocol, ServerKey, ServiceKey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xdp"))

@@ -30,6 +30,7 @@ from trimaran.model.service import Forwarding, Protocol, ServiceKey
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xdp"))
 
 from frames import ACK, DNS, HTTP, SYN, VIP, Director, server, server_mac, tcp, udp
+from frames6 import HTTP6, Director6, server6, tcp6
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "build" / "xdpbench"
@@ -41,6 +42,8 @@ _UNSHARED = "TRIMARAN_BENCH_UNSHARED"
 DATA = bytes(10)  # to Ethernet's shortest frame, which is also xdpbench's
 ESTABLISHED = tcp(ACK, data=DATA)
 NEW_TCP = tcp(SYN, data=DATA)
+IPV6 = tcp6(ACK, data=bytes(54))  # to 128 bytes, of which xdpbench puts back 64 or all
+NEW_IPV6 = tcp6(SYN, data=bytes(54))
 TUNNELLED = ServiceKey(Protocol.TCP, VIP, 81)
 MASQUERADED = ServiceKey(Protocol.TCP, VIP, 82)
 ALONE = ServiceKey(Protocol.TCP, VIP, 83)
@@ -57,7 +60,8 @@ METHODS = {
 class Case:
     """`flows`: 0 for ever new ones. `first`: the packet that opens each flow beforehand.
 
-    `anchored`: the anchor does the same, and its verdict is looked at.
+    `anchored`: the anchor does the same, and its verdict is looked at. `flooded`: half-open
+    connections from everywhere fill the table before it is measured.
     """
 
     name: str
@@ -67,10 +71,12 @@ class Case:
     first: bytes | None = None
     burst: int = 100_000
     anchored: bool = True
+    flooded: bool = False
+    ipv6: bool = False
 
     def line(self, frame: bytes) -> str:
         """As xdpbench reads it: its flows differ in client address and port."""
-        vary = 0 if self.flows == 1 else 4
+        vary = 0 if self.flows == 1 else 6 if self.ipv6 else 4
         seeds = 1 if self.first and self.flows else 0
         verdict = "XDP_TX" if frame is self.first else self.verdict
         return f"{self.name}|{verdict}|{vary}|{self.flows}|{seeds}|{frame.hex()}\n"
@@ -80,6 +86,7 @@ CASES = (
     Case("TCP established, 1 flow", ESTABLISHED, 1, first=NEW_TCP),
     Case("TCP established, 16k flows", ESTABLISHED, 1 << 14, first=NEW_TCP),
     Case("TCP established, 1M flows", ESTABLISHED, FLOWS, first=NEW_TCP),
+    Case("16k, after a SYN flood", ESTABLISHED, 1 << 14, first=NEW_TCP, flooded=True),
     Case(
         "same, in an IPIP tunnel",
         tcp(ACK, data=DATA, to=TUNNELLED.port),
@@ -100,12 +107,18 @@ CASES = (
         first=tcp(SYN, data=DATA, to=ALONE.port),
         anchored=False,
     ),
+    Case("IPv6 established, 1 flow", IPV6, 1, first=NEW_IPV6, anchored=False, ipv6=True),
+    Case("IPv6 established, 16k flows", IPV6, 1 << 14, first=NEW_IPV6, anchored=False, ipv6=True),
+    Case("IPv6 established, 1M flows", IPV6, FLOWS, first=NEW_IPV6, anchored=False, ipv6=True),
+    Case("IPv6 new flows", NEW_IPV6, 0, burst=30_000, anchored=False, ipv6=True),
     # So many that the table fills to its capacity of 1M, and no further.
     Case("TCP new flows", NEW_TCP, 0, burst=30_000),
     Case("UDP new flows", udp(data=bytes(22)), 0, burst=30_000),
     Case("not a held VIP", tcp(ACK, data=DATA, target="192.168.1.11"), 1, "XDP_PASS"),
     Case("held VIP, no service", tcp(ACK, data=DATA, to=22), 1, "XDP_PASS"),
 )
+
+FLOOD = Case("flood", tcp(SYN, data=DATA, to=TUNNELLED.port), 0, burst=4_000_000)
 
 
 def load_anchor() -> libbpf.BpfObject:
@@ -129,7 +142,9 @@ def load_anchor() -> libbpf.BpfObject:
 
 def open_director() -> Director:
     """trimaran's own program with a service for each method, room for 1M flows."""
-    director = Director(XdpDataplane.open(Capacity(flows=FLOWS), log=lambda line: None))
+    capacity = Capacity(flows=FLOWS, flows6=FLOWS)
+    director = Director(XdpDataplane.open(capacity, log=lambda line: None))
+    Director6(director)  # which holds an IPv6 address, too
     alone = Destination(server(SERVERS[0], MASQUERADED.port), forwarding=Forwarding.MASQUERADING)
     director.plane.apply(
         [
@@ -142,7 +157,10 @@ def open_director() -> Director:
             )
             for key, forwarding in METHODS.items()
         ]
-        + [Service(ALONE, Settings("rr"), (alone,))]
+        + [
+            Service(ALONE, Settings("rr"), (alone,)),
+            Service(HTTP6, Settings("rr"), tuple(Destination(server6(n)) for n in SERVERS)),
+        ]
     )
     return director
 
@@ -199,14 +217,22 @@ def xdpbench(targets: list[str], case: Case, frame: bytes, bursts: int, burst: i
 def measure(director: Director, targets: list[str], case: Case, bursts: int) -> tuple[float, str]:
     """One case on an empty table; how many floors it is, and the line to print."""
     tables = director.plane.tables
-    for memory in (tables.flows, tables.counters):
+    for memory in (tables.flows, tables.flows6, tables.counters):
         memory[...] = 0
     if case.first:
         xdpbench(targets, case, case.first, 1, 1)
+    if case.flooded:
+        xdpbench(targets, case, case.frame, 1, case.flows)  # so that none is half-open itself
+        xdpbench(targets, FLOOD, FLOOD.frame, 1, FLOOD.burst)
     results = xdpbench(targets, case, case.frame, bursts, case.burst)
-    entries = int((tables.flows["control"] != 0).sum())
+    if case.flooded:
+        established = director.plane.live_flows()["ESTABLISHED"]
+        if established != case.flows:
+            raise SystemExit(f"xdp: {case.name}: {case.flows - established} connections given up")
+    flows = tables.flows6["flow"] if case.ipv6 else tables.flows
+    entries = int((flows["control"] != 0).sum())
     sent = case.flows or (bursts + 1) * case.burst
-    if case.verdict == "XDP_TX" and not 0.999 * sent <= entries <= sent + 1:
+    if case.verdict == "XDP_TX" and not case.flooded and not 0.999 * sent <= entries <= sent + 1:
         raise SystemExit(f"xdp: {case.name}: {entries} connections entered, not {sent}")
     times = "".join(f"{results[n]['min']:9.0f} /{results[n]['med']:5.0f}" for n in PROGRAMS)
     floor, anchor, ours = (results[name]["med"] for name in PROGRAMS)

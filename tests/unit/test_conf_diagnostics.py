@@ -92,7 +92,7 @@ def test_whole_file(text: bytes, first_line: str) -> None:
          "write seconds from 0.01 to 255"),
         ("connect_timeout 3", "3: error: 'connect_timeout' does not belong in vrrp_instance; "
          "it belongs in virtual_server or in real_server or in SMTP_CHECK"),
-        ("unicast_peer { 1.2.3.4 }", "3: error: not supported: 'unicast_peer'"),
+        ("use_ipvlan", "3: error: not supported: 'use_ipvlan'"),
     ],
 )  # fmt: skip
 def test_line_of_a_virtual_router(line: str, message: str) -> None:

@@ -64,6 +64,8 @@ def test_defaults_definitions_and_inheritance_are_filled_in() -> None:
         == """\
 global_defs {
   router_id "x#y"
+  vrrp_mcast_group4 224.0.0.18  # default
+  vrrp_mcast_group6 ff02::12  # default
   vrrp_version 3
   vrrp_garp_master_delay 5  # default
   vrrp_garp_master_repeat 5  # default

@@ -1,14 +1,25 @@
 """The bytes of VRRP: golden packets, scapy's opinion, and every reason for a discard."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6, in6_chksum
 from scapy.layers.vrrp import VRRP, VRRPv3
 
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.vrrp.packet import Advertisement, Discarded, Reason, Received, decode, encode
+from trimaran.model.transport import GROUP, GROUP6
+from trimaran.vrrp import ah
+from trimaran.vrrp.packet import (
+    Advertisement,
+    Discarded,
+    Reason,
+    Received,
+    decode,
+    decode_ipv6,
+    encode,
+)
 
 SOURCE = IPv4Address("192.168.1.101")
 VIP = IPv4Address("192.168.1.10")
@@ -168,3 +179,74 @@ def test_a_long_password_is_cut_to_eight_bytes() -> None:
 def test_what_cannot_be_said_is_refused(impossible: Advertisement) -> None:
     with pytest.raises(ValueError, match=r"VRRP version|VRID|priority|count|interval"):
         encode(impossible, SOURCE)
+
+
+# As keepalived 2.2.7 (Debian 12) sent it from 10.88.0.2 with `auth_type AH`, `auth_pass secret`.
+SEALED = bytes.fromhex(
+    "45c0004000010000ff33d05d0a580002e0000012"
+    "700400000a58000200000001620d6818390d05d6bda822a1"
+    "2133640102016e680a58000a0000000000000000"
+)
+
+
+def test_keepalived_seals_in_the_same_way() -> None:
+    said = Advertisement(2, 51, 100, SECOND, (IPv4Address("10.88.0.10"),))
+    source = IPv4Address("10.88.0.2")
+    payload = encode(said, source, sealed=True)
+    ours = ah.seal(payload, source, GROUP, b"secret", 1)
+    assert ours[:10] + ours[12:] == SEALED[:10] + SEALED[12:], "but for the IP checksum"
+
+
+def test_a_seal_proves_the_password() -> None:
+    heard = decode(SEALED)
+    assert isinstance(heard, Received)
+    assert heard.seal is not None
+    assert heard.seal.proves(b"secret")
+    assert not heard.seal.proves(b"guess")
+
+
+@pytest.mark.parametrize("at", [4, 15, 19, 31, 46, 53, 59], ids="byte {}".format)
+def test_a_seal_holds_for_the_whole_datagram(at: int) -> None:
+    altered = bytearray(SEALED)
+    altered[at] ^= 1
+    heard = decode(bytes(altered))
+    assert isinstance(heard, Discarded) or (
+        heard.seal is not None and not heard.seal.proves(b"secret")
+    )
+
+
+def test_what_is_sealed_badly_is_discarded() -> None:
+    for broken in (SEALED[:30], b"".join((SEALED[:20], b"\x11", SEALED[21:]))):
+        whole = broken[:2] + len(broken).to_bytes(2, "big") + broken[4:]
+        heard = decode(whole)
+        assert isinstance(heard, Discarded)
+        assert heard.reason is Reason.IP_HEADER
+
+
+V6 = replace(V3, addresses=(IPv6Address("fe80::10"), IPv6Address("2001:db8::10")))
+SOURCE6, PEER6 = IPv6Address("fe80::1"), IPv6Address("fe80::2")
+
+
+@pytest.mark.parametrize("destination", [GROUP6, PEER6], ids=str)
+def test_scapy_builds_the_same_over_ipv6(destination: IPv6Address) -> None:
+    theirs = IPv6(src=str(SOURCE6), dst=str(destination), nh=112) / VRRPv3(
+        vrid=1, priority=100, adv=100, ipcount=2, addrlist=[], chksum=0
+    )
+    ours = encode(V6, SOURCE6, destination)
+    assert decode_ipv6(ours, SOURCE6, destination, 255) == Received(
+        V6, SOURCE6, unicast=destination == PEER6
+    )
+    checksum = in6_chksum(112, IPv6(bytes(theirs)), ours[:6] + b"\0\0" + ours[8:])
+    assert int.from_bytes(ours[6:8], "big") == checksum
+
+
+def test_over_ipv6_the_pseudo_header_is_required_and_version_2_unknown() -> None:
+    payload = encode(V6, SOURCE6)
+    heard = decode_ipv6(payload, SOURCE6, PEER6, 255)  # summed up for another destination
+    assert isinstance(heard, Discarded)
+    assert heard.reason is Reason.CHECKSUM
+    heard = decode_ipv6(b"\x21" + payload[1:], SOURCE6, GROUP6, 255)
+    assert isinstance(heard, Discarded)
+    assert heard.reason is Reason.VERSION
+    with pytest.raises(ValueError, match="no VRRP version 2 for IPv6"):
+        encode(replace(V6, version=2), SOURCE6)

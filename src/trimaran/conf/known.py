@@ -72,8 +72,8 @@ def judge(word: Word, block: Block | Entries[object]) -> Verdict:
     near = nearest_name(text, names)
     advice = f"did you mean '{near}'?" if near else None
     if isinstance(block, Entries):
-        options = " and ".join(f"'{option.form(option.name)}'" for option in block.options)
-        entry = f"write one entry a line; its options are {options}"
+        options = ", ".join(option.form(option.name) for option in block.options)
+        entry = f"write one entry a line; its options are: {options}"
         return Verdict(f"unknown option '{text}'", advice or entry)
     meant = near if near in block.by_name else None
     return Verdict(f"unknown keyword '{text}'", advice, meant)

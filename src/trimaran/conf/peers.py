@@ -1,10 +1,12 @@
 """The files of directors that share virtual routers, checked against each other.
 
-Two virtual routers are peers if they have the same VRID and a name or an address in common.
+Two virtual routers are peers if they have the same VRID, and an address or both a name and the
+network of an address in common: those of unrelated files are often called the same.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from ipaddress import ip_interface
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from trimaran.conf.schema import Setting
 from trimaran.conf.table import vrrp as table
 from trimaran.conf.table.groups import VRRP_SYNC_GROUP
 from trimaran.conf.table.tracking import TRACK_WEIGHT
+from trimaran.conf.table.transport import AUTHENTICATION, UNICAST_PEER
 from trimaran.conf.tokens import Word
 from trimaran.conf.trackers import entries
 from trimaran.conf.values import seconds
@@ -86,10 +89,16 @@ def _instances(file: str, result: Result) -> Iterator[_Instance]:
 
 
 def _are_peers(this: VirtualRouter, that: VirtualRouter) -> bool:
-    if this.vrid != that.vrid:
+    if (this.vrid, this.transport.ipv6) != (that.vrid, that.transport.ipv6):
         return False
     addresses = {address.address for address in this.addresses}
-    return this.name == that.name or any(one.address in addresses for one in that.addresses)
+    if any(one.address in addresses for one in that.addresses):
+        return True
+    return this.name == that.name and bool(_networks(this) & _networks(that))
+
+
+def _networks(router: VirtualRouter) -> set[object]:
+    return {ip_interface((one.address, one.prefix_length)).network for one in router.addresses}
 
 
 def _compare(this: _Instance, that: _Instance, report: Report) -> None:
@@ -117,9 +126,17 @@ def _compare(this: _Instance, that: _Instance, report: Report) -> None:
             report.warning(
                 that.at(table.ADVERT_INT), f"{what}: the master's counts", "write the same interval"
             )
-    if one.password != other.password:
+    if (one.transport.peers is None) != (other.transport.peers is None):
+        ways = ["unicast" if r.transport.peers is not None else "multicast" for r in (other, one)]
         report.error(
-            that.at(table.AUTHENTICATION),
+            that.at(UNICAST_PEER),
+            f"{ways[0]} here, {ways[1]} in {this.file}: neither hears the other, "
+            "both become master",
+            "write unicast_peer in both or in none",
+        )
+    if (one.password, one.sealed) != (other.password, other.sealed):
+        report.error(
+            that.at(AUTHENTICATION),
             f"not the authentication of {this.file}: neither hears the other, both become master",
             "write the same auth_type and auth_pass",
         )

@@ -1,24 +1,24 @@
 """From what the file says in `vrrp_instance` blocks to virtual routers."""
 
 from collections.abc import Hashable, Sequence
-from ipaddress import IPv4Interface
 
+from trimaran.conf.addresses import Entry, report_mixed_families, virtual_addresses
 from trimaran.conf.notifications import notify
 from trimaran.conf.report import Report
 from trimaran.conf.routing import virtual_routing
 from trimaran.conf.schema import Setting
 from trimaran.conf.table import vrrp as table
+from trimaran.conf.table.addresses import DEV, VIRTUAL_ADDRESS
 from trimaran.conf.table.tracking import TRACK_ENTRY, TRACK_INTERFACE
 from trimaran.conf.tokens import Word
 from trimaran.conf.trackers import Known, tracks
+from trimaran.conf.transport import authentication, speaks_ipv6, transport
 from trimaran.conf.values import seconds
-from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.router import GratuitousArp, InitialState, VirtualRouter
 
 OWNER_PRIORITY = 255
 """The priority of the router that owns the addresses (RFC 9568, 5.2.4)."""
-_LONGEST_PASSWORD = 8
 _MOST_ADDRESSES = 255
 """The count of addresses is one byte of an advertisement (RFC 9568, 5.2.5)."""
 _LONGEST_V3_INTERVAL = 4095 * 10 * MILLISECOND
@@ -51,7 +51,7 @@ def report_absent_interfaces(
         for block in instance.all(TRACK_INTERFACE):
             named += block.all(TRACK_ENTRY)
         for entry in _address_entries(instance):
-            named += entry.all(table.DEV)
+            named += entry.all(DEV)
         for setting in named:
             name = setting.value
             if name is not None and name not in interfaces and name not in reported:
@@ -62,36 +62,78 @@ def report_absent_interfaces(
 def _virtual_router(
     instance: Setting[str], global_defs: Setting[bool], trackers: Known, report: Report
 ) -> VirtualRouter | None:
-    said = instance.last(table.VERSION)
-    version = said.value if said else global_defs[table.VRRP_VERSION]
+    entries = _address_entries(instance)
+    first = next((entry.value.ip for entry in entries if entry.value is not None), None)
+    ipv6 = speaks_ipv6(instance, first)
+    version = _version(instance, global_defs, ipv6=ipv6, report=report)
     _check_interval(instance, version, report)
     priority = _priority(instance, report)
     preempt = _preempt(instance, priority, report)
-    password = _password(instance, version, report)
+    password, sealed = authentication(instance, version, ipv6=ipv6, report=report)
     tracked = tuple(track for track, _ in tracks(instance, trackers, report))
     interface = instance.get(table.INTERFACE)
     vrid = instance.get(table.VIRTUAL_ROUTER_ID)
-    addresses = _addresses(instance, interface, report)
+    _report_addresses(entries, instance, report)
+    report_mixed_families(entries, ipv6=ipv6, instance=instance.title, report=report)
+    addresses = virtual_addresses(entries, interface, report)
+    way = transport(instance, global_defs, ipv6=ipv6, report=report)
     if instance.value is None or interface is None or vrid is None or version is None:
         return None
+    if not (instance.last(table.VIRTUAL_IPADDRESS) or instance[table.NO_VIRTUAL_IPADDRESS]):
+        report.warning(
+            instance.word,
+            f"{instance.title} has no virtual_ipaddress",
+            "without addresses it elects a master of nothing",
+        )
     owner = priority == OWNER_PRIORITY and instance.last(table.STATE) is None
     return VirtualRouter(
         name=instance.value,
         interface=interface,
         vrid=vrid,
         priority=priority,
-        initial_state=InitialState.MASTER if owner else instance[table.STATE],
+        initial_state=_initial_state(instance, report, owner=owner, sealed=sealed),
         version=version,
         advertisement_interval=instance[table.ADVERT_INT],
         preempt=preempt,
         password=password,
+        sealed=sealed,
+        transport=way,
         addresses=addresses,
         tracked=tracked,
         track_primary=not instance[table.DONT_TRACK_PRIMARY],
+        accept=instance[table.ACCEPT] or not instance[table.NO_ACCEPT],
         notify=notify(instance, global_defs),
         routing=virtual_routing(instance, report),
         gratuitous_arp=_gratuitous_arp(instance, global_defs),
     )
+
+
+def _version(
+    instance: Setting[str], global_defs: Setting[bool], *, ipv6: bool, report: Report
+) -> int | None:
+    said = instance.last(table.VERSION)
+    if not ipv6:
+        return said.value if said else global_defs[table.VRRP_VERSION]
+    if said and said.value == 2:
+        report.warning(said.at, "IPv6 needs VRRP version 3: 3 is taken", "write 'version 3'")
+    return 3
+
+
+def _initial_state(
+    instance: Setting[str], report: Report, *, owner: bool, sealed: bool
+) -> InitialState:
+    """An authentication header's sequence number has to be learnt from the master first."""
+    state = InitialState.MASTER if owner else instance[table.STATE]
+    if sealed and state is InitialState.MASTER and not owner:
+        setting = instance.last(table.STATE)
+        assert setting is not None
+        report.warning(
+            setting.at,
+            "state MASTER does not go with auth_type AH: BACKUP is taken",
+            "write 'state BACKUP'",
+        )
+        return InitialState.BACKUP
+    return state
 
 
 def _check_interval(instance: Setting[str], version: int | None, report: Report) -> None:
@@ -150,33 +192,7 @@ def _preempt(instance: Setting[str], priority: int, report: Report) -> bool:
     return True
 
 
-def _password(instance: Setting[str], version: int | None, report: Report) -> bytes | None:
-    authentication = instance.last(table.AUTHENTICATION)
-    if authentication is None:
-        return None
-    if version == 3:
-        report.error(
-            authentication.word,
-            "VRRP version 3 has no authentication",
-            "remove the block, or write 'version 2'",
-        )
-    setting = authentication.last(table.AUTH_PASS)
-    if setting is None or setting.value is None:
-        return None
-    password = setting.value.encode()
-    if len(password) > _LONGEST_PASSWORD:
-        report.warning(
-            setting.at,
-            f"auth_pass has {len(password)} bytes: only the first {_LONGEST_PASSWORD} count",
-            f"write at most {_LONGEST_PASSWORD}",
-        )
-    return password[:_LONGEST_PASSWORD]
-
-
-def _addresses(
-    instance: Setting[str], interface: str | None, report: Report
-) -> tuple[VirtualAddress, ...]:
-    entries = _address_entries(instance)
+def _report_addresses(entries: Sequence[Entry], instance: Setting[str], report: Report) -> None:
     if len(entries) > _MOST_ADDRESSES:
         report.error(
             entries[_MOST_ADDRESSES].word,
@@ -184,28 +200,11 @@ def _addresses(
             "advertisement",
             "put the others in another vrrp_instance",
         )
-    addresses = []
-    for entry in entries:
-        device = entry.get(table.DEV) or interface
-        label = entry.get(table.LABEL)
-        if device is None or entry.value is None:
-            continue
-        if label is not None and label != device and not label.startswith(f"{device}:"):
-            setting = entry.last(table.LABEL)
-            assert setting is not None
-            report.error(
-                setting.at,
-                f"label '{label}' does not start with its device's name",
-                f"write 'label {device}:NAME'",
-            )
-        prefix_length = entry.value.network.prefixlen
-        addresses.append(VirtualAddress(entry.value.ip, prefix_length, device, label))
-    return tuple(addresses)
 
 
-def _address_entries(instance: Setting[str]) -> list[Setting[IPv4Interface]]:
+def _address_entries(instance: Setting[str]) -> list[Entry]:
     blocks = instance.all(table.VIRTUAL_IPADDRESS)
-    return [entry for block in blocks for entry in block.all(table.VIRTUAL_ADDRESS)]
+    return [entry for block in blocks for entry in block.all(VIRTUAL_ADDRESS)]
 
 
 def _gratuitous_arp(instance: Setting[str], global_defs: Setting[bool]) -> GratuitousArp:
@@ -226,10 +225,13 @@ def _report_duplicates(instances: Sequence[Setting[str]], report: Report) -> Non
             report.once(names, instance.value, instance.at, f"vrrp_instance {instance.value}")
         interface = instance.get(table.INTERFACE)
         vrid = instance.last(table.VIRTUAL_ROUTER_ID)
+        entries = _address_entries(instance)
+        first = next((entry.value.ip for entry in entries if entry.value is not None), None)
+        ipv6 = speaks_ipv6(instance, first)
         if interface is not None and vrid is not None and vrid.value is not None:
-            what = f"virtual_router_id {vrid.value} on {interface}"
-            report.once(vrids, (interface, vrid.value), vrid.at, what)
-        for entry in _address_entries(instance):
+            what = f"virtual_router_id {vrid.value} on {interface}" + (" (IPv6)" if ipv6 else "")
+            report.once(vrids, (interface, ipv6, vrid.value), vrid.at, what)
+        for entry in entries:
             if entry.value is not None:
                 address = entry.value.ip
                 report.once(addresses, address, entry.at, f"address {address}")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Interface
 from typing import Generic, TypeVar
 
 from trimaran.conf.schema import Argument, Arguments, Rejected, T
@@ -243,33 +243,6 @@ def _ipv6_address(text: str) -> IPv6Address:
     if "%" in text:
         raise AddressValueError(text)
     return IPv6Address(text)
-
-
-@dataclass(frozen=True)
-class AddressAndPrefix:
-    """`ADDRESS/LENGTH`. keepalived takes /32 for a missing length, which is seldom meant."""
-
-    usage: str = "ADDRESS/LENGTH"
-
-    def read(self, arguments: Arguments) -> IPv4Interface:
-        word = arguments.take(self.usage)
-        text = word.text
-        address, slash, length = text.partition("/")
-        try:
-            host = host_address(word, IPv4Address(address))
-        except AddressValueError:
-            raise not_an_address(word, "write it as 192.168.1.10/24") from None
-        if not slash:
-            raise Rejected(
-                word,
-                f"'{text}' has no prefix length",
-                f"write {text}/24 (the length of its network) or {text}/32",
-            )
-        if not re.fullmatch(r"[0-9]{1,2}", length) or not 1 <= int(length) <= 32:
-            raise Rejected(
-                word, f"prefix length '{length}' is out of range", "write a number from 1 to 32"
-            )
-        return IPv4Interface((host, int(length)))
 
 
 def host_address(word: Word, address: Host) -> Host:

@@ -7,6 +7,7 @@ queue of its own, and a slow netlink answer never holds up an advertisement.
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 from pyroute2 import AsyncIPRoute
 
@@ -32,6 +33,9 @@ from trimaran.vrrp.actions import (
 log = logging.getLogger("speaker")
 
 _HOLD_SECONDS = 0.05
+_SUCCESSION_SECONDS = 0.05
+"""For so long an address stays after another master was heard, which advertises before it serves:
+it has to put the address on its own device first."""
 _AGAIN_SECONDS = 1.0
 _LINGER_SECONDS = 0.1
 """For so long the dataplane serves an address that is gone: clients learn in a moment only that
@@ -101,6 +105,7 @@ class Holder:
         self._holdings = holdings
         self._find_link = find_link
         self._held: dict[VirtualAddress, None] = {}
+        self._more = asyncio.Event()
         self._routed: dict[Route | Rule, bool] = {}  # which of them were made
         self._failing: set[Route | Rule] = set()
         self._again = False
@@ -110,6 +115,7 @@ class Holder:
     def put(self, action: Action) -> None:
         """Queue an action."""
         self._queue.put_nowait(action)
+        self._more.set()
 
     def announce_again(self, device: str) -> None:
         """Announce what is held on a device whose MAC address has changed."""
@@ -150,7 +156,9 @@ class Holder:
         match action:
             case AddAddresses(added):
                 await self._add(added)
-            case RemoveAddresses(removed):
+            case RemoveAddresses(removed, succeeded):
+                if succeeded:
+                    await self._serve_on()
                 for address in removed:
                     # First out of the books: its going is no surprise then.
                     if address in self._held:
@@ -165,6 +173,13 @@ class Holder:
                 await self._unroute((*unwanted.rules, *unwanted.routes))
             case Announce(announced, repeat):
                 self._announce(announced, repeat)
+
+    async def _serve_on(self) -> None:
+        """Wait until the other master serves too, or until there is something else to do."""
+        self._more.clear()
+        if self._queue.empty():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._more.wait(), _SUCCESSION_SECONDS)
 
     async def _route(self, entries: Iterable[Route | Rule]) -> None:
         """Make what is not there. What cannot be made is tried again as long as it is wanted."""

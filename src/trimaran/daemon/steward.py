@@ -25,10 +25,11 @@ from trimaran.daemon import (
     reloading,
     systemd,
 )
+from trimaran.daemon.acceptance import Acceptance
 from trimaran.daemon.administration import Administration
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.choice import Choice, Kind
-from trimaran.daemon.desired import client_interfaces
+from trimaran.daemon.desired import checked_services, client_interfaces
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
@@ -120,6 +121,7 @@ class Steward:
         self._administration = Administration(run_directory.orders, self._configure_plane)
         self._administration.recall(config)
         self._notifier = Notifier(config)
+        self._acceptance = Acceptance()
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
         # What a speaker said last before it died, and when (monotonic).
@@ -170,6 +172,7 @@ class Steward:
                 hold_signals()
                 return 1
             self._notifier.start()
+            self._acceptance.configure(self._config)
             for supervised in self._children:
                 supervised.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
@@ -180,6 +183,7 @@ class Steward:
             server.close()
             self._notifier.tell_of_services(self._knowledge.end(self._config))
             await self._stop_children()
+            await self._acceptance.end()
             await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
         log.info("stopped")
@@ -295,6 +299,8 @@ class Steward:
                 error,
             )
         self._plane.send(HoldAddresses(self._hold_number, held))
+        if any(service.ha_suspend for service in self._config.virtual_services):
+            self._configure_checker()
 
     def _tell_of_sessions(self) -> None:
         self._checker.send(self._knowledge.sessions)
@@ -354,7 +360,8 @@ class Steward:
 
     def _configure_checker(self) -> None:
         config = self._config
-        self._checker.send(ConfigureChecker(config.virtual_services, config.scripts))
+        services = checked_services(config, {address.address for address in self._held})
+        self._checker.send(ConfigureChecker(services, config.scripts))
         self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
         self._tell_of_sessions()
 
@@ -401,6 +408,7 @@ class Steward:
             return Reloaded(Verdict.REFUSED, reason=why)
         self._config = config
         self._notifier.configure(config)
+        self._acceptance.configure(config)
         self._knowledge.forget_others(config)
         self._administration.configure(before, config)
         self._configure_plane()

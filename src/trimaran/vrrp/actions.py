@@ -50,9 +50,14 @@ class AddAddresses:
 
 @dataclass(frozen=True, slots=True)
 class RemoveAddresses:
-    """Take these addresses off their devices."""
+    """Take these addresses off their devices.
+
+    `succeeded`: another master is there. It has said so before it could serve, so it is as well
+    to serve a moment longer: a client notices nothing then.
+    """
 
     addresses: tuple[VirtualAddress, ...]
+    succeeded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

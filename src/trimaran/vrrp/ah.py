@@ -74,9 +74,12 @@ def unseal(datagram: bytes, start: int) -> Seal | None:
 
 
 def _covered(datagram: bytes, start: int) -> bytes:
-    """The datagram without what routers change, and without the digest (RFC 2402, 3.3.3.1)."""
+    """The datagram without what routers change, and without the digest (RFC 2402, 3.3.3.1).
+
+    The TTL counts, as keepalived (2.2.7) has it: it must not change on the way to a group.
+    """
     bare = bytearray(datagram)
-    bare[1] = bare[8] = 0  # TOS, TTL
+    bare[1] = 0  # TOS
     bare[6:8] = bare[10:12] = b"\0\0"  # fragmentation, checksum
     end = start + LENGTH
     bare[end - _DIGEST_LENGTH : end] = bytes(_DIGEST_LENGTH)

@@ -1,9 +1,13 @@
 """When a master announces its addresses (gratuitous ARP): at once, and again when it may help."""
 
 from trimaran.model.address import VirtualAddress
+from trimaran.model.duration import MILLISECOND
 from trimaran.vrrp.actions import Announce
 from trimaran.vrrp.outbox import Outbox
 from trimaran.vrrp.situation import Situation
+
+_YIELDED = 150 * MILLISECOND
+"""A master that hears another one has its addresses no longer than this."""
 
 
 class Announcing:
@@ -30,9 +34,11 @@ class Announcing:
         """Announce again once a lesser master must have heard us and yielded.
 
         It may announce the addresses after we did: it advertises first, then adds them, then
-        announces, and only then hears us. Clients would send it what it no longer takes.
+        announces, and only then hears us. And it may answer for them a moment longer. Clients
+        would send it what it no longer takes.
         """
-        self._confirm_at = now + self._situation.router.advertisement_interval
+        interval = self._situation.router.advertisement_interval
+        self._confirm_at = now + max(interval, _YIELDED)
 
     def end(self) -> None:
         """Announce nothing more."""

@@ -226,7 +226,8 @@ class Machine:
         """Leave the present state. From INIT too: an earlier life may have left addresses."""
         self._end_timers()
         if self._state in (State.MASTER, State.INIT):
-            self._possession.release()
+            others = (None, self._situation.primary)
+            self._possession.release(succeeded=self._waiting.master not in others)
 
     def _end_timers(self) -> None:
         for part in (self._waiting, self._advertising, self._announcing, self._handover):
@@ -296,10 +297,10 @@ class Machine:
     def _succeed(self, heard: Advertisement, sender: IPAddress, now: int) -> None:
         """The successor is here."""
         purpose = self._handover.purpose
+        self._waiting.follow(heard, sender)
         self._outbox.put(HandoverEnded(sender))
         if purpose is Purpose.FAILOVER:
             self._situation.yields = True
-            self._waiting.follow(heard, sender)
             self._become_backup(f"handed over to {sender}", now)
         else:
             self._part(f"handed over to {sender}", now)

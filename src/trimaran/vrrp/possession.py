@@ -19,10 +19,11 @@ class Possession:
         self._add(self._situation.router.addresses)
         self._route(AddRouting, self._situation.router.routing)
 
-    def release(self) -> None:
-        """Take all of them off, after the routes and rules."""
+    def release(self, *, succeeded: bool) -> None:
+        """Take all of them off, after the routes and rules; `succeeded`: another master has them,
+        or is about to."""
         self._route(RemoveRouting, self._situation.router.routing)
-        self._remove(self._situation.router.addresses)
+        self._remove(self._situation.router.addresses, succeeded=succeeded)
 
     def restore(self, address: IPAddress) -> tuple[VirtualAddress, ...]:
         """Put one back that was lost; which one it is, if it is one of these."""
@@ -52,9 +53,9 @@ class Possession:
         if movable := self._movable(addresses):
             self._outbox.put(AddAddresses(movable))
 
-    def _remove(self, addresses: tuple[VirtualAddress, ...]) -> None:
+    def _remove(self, addresses: tuple[VirtualAddress, ...], *, succeeded: bool = False) -> None:
         if movable := self._movable(addresses):
-            self._outbox.put(RemoveAddresses(movable))
+            self._outbox.put(RemoveAddresses(movable, succeeded))
 
     def _movable(self, addresses: tuple[VirtualAddress, ...]) -> tuple[VirtualAddress, ...]:
         """Without the interface's own address, which an owner keeps whatever happens."""

@@ -49,7 +49,7 @@ def watched(router: VirtualRouter) -> tuple[Track, ...]:
 
 
 def _devices(router: VirtualRouter) -> Iterator[str]:
-    yield from (address.device for address in router.addresses)
+    yield from (address.device for address in router.addresses if address.tracked)
     yield from (route.device for route in router.routing.routes if route.device and route.tracked)
     for rule in router.routing.rules:
         if rule.tracked:

@@ -19,7 +19,7 @@ class Waiting:
         self.interval = situation.router.advertisement_interval
         self.deadline: int | None = None
         self.rival = False
-        """Whether a lesser master was heard, which is about to be preempted."""
+        """Whether the master that was heard is about to yield: a lesser one, or one that left."""
         self.candidacy: str | None = None
         """Why it would be master but for its sync group, which is not ready."""
         self._since = 0
@@ -60,6 +60,7 @@ class Waiting:
         if self.deadline is None or soon < self.deadline:
             self.deadline = soon
         self._expectation = f"{sender} has left (priority 0)"
+        self.rival = True
 
     def expect_preemption(self, heard: Advertisement, sender: IPAddress) -> None:
         """A lesser one is master: its advertisements do not put the timer off."""

@@ -1,20 +1,18 @@
 """Keywords of virtual routers: `vrrp_instance` and what stands in it."""
 
-from ipaddress import IPv4Interface
-
 from trimaran.conf.schema import Block, Entries, Keyword
+from trimaran.conf.table import transport
+from trimaran.conf.table.addresses import OPTIONS, VIRTUAL_ADDRESS
 from trimaran.conf.table.groups import VRRP_SYNC_GROUP
 from trimaran.conf.table.notify import INSTANCE_NOTIFY
 from trimaran.conf.table.routing import INSTANCE as ROUTING
 from trimaran.conf.table.tracking import INSTANCE_TRACKS
 from trimaran.conf.values import (
     UINT32,
-    AddressAndPrefix,
     Choice,
     Flag,
     Integer,
     InterfaceName,
-    Label,
     Seconds,
     Text,
 )
@@ -51,6 +49,12 @@ ADVERT_INT = Keyword(
     "Time between advertisements: whole seconds in version 2, 0.01 to 40.95 in version 3.",
     default=SECOND,
 )
+PREEMPT = Keyword(
+    "preempt",
+    Flag(),
+    "Take over from a master of lower priority.",
+    ignored="not needed, ignored: it is the default",
+)
 NOPREEMPT = Keyword(
     "nopreempt",
     Flag(),
@@ -58,25 +62,17 @@ NOPREEMPT = Keyword(
     default=False,
 )
 VERSION = Keyword(
-    "version", Choice({"2": 2, "3": 3}), "Version of VRRP. Default: `vrrp_version`, else 2."
+    "version",
+    Choice({"2": 2, "3": 3}),
+    "Version of VRRP; IPv6: 3. Default: `vrrp_version`.",
 )
-AUTH_TYPE = Keyword(
-    "auth_type",
-    Choice({"PASS": "PASS"}, later=("AH",)),
-    "PASS: a password in clear text; it keeps accidents out, not attackers.",
-    required="write 'auth_type PASS'",
-)
-AUTH_PASS = Keyword(
-    "auth_pass",
-    Text("PASSWORD"),
-    "The password, 8 bytes at most.",
-    required="write 'auth_pass' and a password of up to 8 bytes",
-)
-AUTHENTICATION = Keyword(
-    "authentication",
+ACCEPT = Keyword("accept", Flag(), "Take packets to the addresses; the default.", default=False)
+NO_ACCEPT = Keyword(
+    "no_accept",
     Flag(),
-    "VRRP version 2 only.",
-    block=Block("vrrp_instance/authentication", (AUTH_TYPE, AUTH_PASS)),
+    "Drop packets to the addresses (by nftables), unless the priority is 255: they are for what is "
+    "forwarded only. `accept` wins.",
+    default=False,
 )
 DONT_TRACK_PRIMARY = Keyword(
     "dont_track_primary",
@@ -84,21 +80,18 @@ DONT_TRACK_PRIMARY = Keyword(
     "That its own interface is down is no FAULT.",
     default=False,
 )
-DEV = Keyword("dev", InterfaceName(), "Its interface. Default: the virtual router's.")
-LABEL = Keyword("label", Label(), "Its label: the device's name, or that with `:` and more.")
-VIRTUAL_ADDRESS = Keyword[IPv4Interface](
-    "entry",
-    AddressAndPrefix(),
-    "One address a line.",
-    repeats=True,
-)
 VIRTUAL_IPADDRESS = Keyword(
     "virtual_ipaddress",
     Flag(),
     "The addresses that the master holds.",
-    block=Entries("vrrp_instance/virtual_ipaddress", VIRTUAL_ADDRESS, (DEV, LABEL)),
+    block=Entries("vrrp_instance/virtual_ipaddress", VIRTUAL_ADDRESS, OPTIONS),
     repeats=True,
-    expected="without addresses it elects a master of nothing",
+)
+NO_VIRTUAL_IPADDRESS = Keyword(
+    "no_virtual_ipaddress",
+    Flag(),
+    "That it has no addresses is meant.",
+    default=False,
 )
 GARP_MASTER_DELAY = Keyword(
     "garp_master_delay",
@@ -123,12 +116,16 @@ VRRP_INSTANCE = Keyword(
             VIRTUAL_ROUTER_ID,
             PRIORITY,
             ADVERT_INT,
+            PREEMPT,
             NOPREEMPT,
             VERSION,
-            AUTHENTICATION,
+            *transport.INSTANCE,
+            ACCEPT,
+            NO_ACCEPT,
             DONT_TRACK_PRIMARY,
             *INSTANCE_TRACKS,
             VIRTUAL_IPADDRESS,
+            NO_VIRTUAL_IPADDRESS,
             GARP_MASTER_DELAY,
             GARP_MASTER_REPEAT,
             *ROUTING,
@@ -152,7 +149,7 @@ VRRP_GARP_MASTER_REPEAT = Keyword(
     "Default of `garp_master_repeat`.",
     default=5,
 )
-GLOBAL = (VRRP_VERSION, VRRP_GARP_MASTER_DELAY, VRRP_GARP_MASTER_REPEAT)
+GLOBAL = (*transport.GLOBAL, VRRP_VERSION, VRRP_GARP_MASTER_DELAY, VRRP_GARP_MASTER_REPEAT)
 """What `global_defs` says for all virtual routers."""
 
 TOP = (VRRP_SYNC_GROUP, VRRP_INSTANCE)

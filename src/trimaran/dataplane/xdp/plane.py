@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from trimaran.dataplane.base import DataplaneError, Service
-from trimaran.dataplane.steps import AddService, Step
+from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.attach import Attachment
@@ -30,6 +30,7 @@ class XdpDataplane(XdpOperator):
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded.tables)
         self._loaded = loaded
+        self._editor.prepare = self._make_room
         self._estimators = Estimators(loaded.tables)
         self._attachments: dict[str, Attachment] = {}
         self._indices: dict[str, int] = {}
@@ -70,12 +71,15 @@ class XdpDataplane(XdpOperator):
         """Descriptor of the program, for test runs."""
         return self._loaded.programs.main
 
-    def attach(self, interface: str) -> Attachment:
-        """Puts the program on an interface, native if that works, else generic; idempotent."""
+    def attach(self, interface: str, *, force: bool = False) -> Attachment:
+        """Puts the program on an interface, native if that works, else generic; idempotent.
+
+        `force`: in place of another's program, too.
+        """
         index = attach.read_link(interface).index
         if self._indices.get(interface) != index:
             programs, tables = self._loaded.programs, self._loaded.tables
-            self._attachments[interface] = attach.attach(interface, programs, tables)
+            self._attachments[interface] = attach.attach(interface, programs, tables, force=force)
             self._indices[interface] = index
         return self._attachments[interface]
 
@@ -93,15 +97,12 @@ class XdpDataplane(XdpOperator):
     def apply(self, services: Sequence[Service]) -> Sequence[str]:
         """As `Dataplane.apply`. What cannot be served is left out, with a line the first time;
         everything else is applied."""
-        lines = self._make_room(service.key for service in services)
-        lines += self._editor.apply(services)
+        lines = self._editor.apply(services)
         self._expire_with(lines)
         return lines
 
     def execute(self, step: Step) -> None:
         """As `Operator`."""
-        if isinstance(step, AddService):
-            self._make_room([step.service])
         super().execute(step)
         self._expire_with([step])
 
@@ -140,7 +141,7 @@ class XdpDataplane(XdpOperator):
     ) -> dict[tuple[ServiceKey, ServerKey], int]:
         """How many connections these have, active and inactive."""
         active, inactive = self.tables.connections()
-        records = self._editor.destinations()
+        records = self._editor.servers.records
         return {
             one: int(active[records[one]]) + int(inactive[records[one]]) if one in records else 0
             for one in servers
@@ -161,11 +162,11 @@ class XdpDataplane(XdpOperator):
     def enter(self, records: Iterable[Record]) -> int:
         """Enter connections that another director has; how many could be."""
         program = self._loaded.programs.enter
-        return enter(self._loaded.tables, program, records, self._editor.destinations())
+        return enter(self._loaded.tables, program, records, self._editor.servers.records)
 
     def masqueraded(self) -> set[IPAddress]:
         """Servers behind masquerading: where they are reached by, the program must be, too."""
-        return self._editor.masqueraded()
+        return self._editor.servers.masqueraded()
 
     def unresolved_hop(self) -> tuple[int, IPAddress] | None:
         """Interface and address of a next hop that a reply found no MAC address of, lately."""

@@ -42,9 +42,8 @@ class Ways:
         self._local: frozenset[IPAddress] = frozenset()
         self._of_address: dict[IPAddress, set[int]] = {}
 
-    def enter(self, destination: int) -> None:
-        """From now on the record is kept right."""
-        address = server_key(self._tables, destination).address
+    def enter(self, destination: int, address: IPAddress) -> None:
+        """From now on the record, of this address, is kept right."""
         self._of_address.setdefault(address, set()).add(destination)
 
     def leave(self, destination: int) -> None:
