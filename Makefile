@@ -3,7 +3,7 @@
 
 python := .venv/bin/python
 
-.PHONY: demo test test-long test-vm test-differential sim lint bench bench-dataplane setup clean
+.PHONY: demo test test-long test-interop test-vm test-differential sim lint bench bench-dataplane setup clean
 
 demo: setup
 	.venv/bin/trimaran lab demo
@@ -18,6 +18,10 @@ test-long: setup
 # Random stories of clusters in simulated time, on all CPUs. A failure names its seed.
 sim: setup
 	$(python) tests/sim/explore.py --seconds $(seconds)
+
+# VRRP with keepalived as the other one, in every mode.
+test-interop: setup
+	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py
 
 # On Debian's own kernel, which has IPVS, in an emulated machine: first the bench itself, then in
 # one boot all of $(vm_tests). Results and the kernel's log are in build/vm.
