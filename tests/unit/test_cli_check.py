@@ -36,13 +36,17 @@ def test_exit_status_is_that_of_the_worst_file() -> None:
     assert f"{WARNINGS}:14:3: warning: 'debug' is obsolete" in result.output
 
 
-def test_files_of_peers_are_checked_together() -> None:
+def test_files_of_peers_are_checked_together(tmp_path: Path) -> None:
     other = str(ROOT / "examples" / "lb2" / "keepalived.conf")
     ok = "ok: 1 virtual router, 1 virtual service, 2 real servers"
     assert run(EXAMPLE, other).output == f"{EXAMPLE}: {ok}\n{other}: {ok}\n"
-    result = run(EXAMPLE, WARNINGS)
+    slow = tmp_path / "slow.conf"
+    slow.write_text(Path(other).read_text().replace("priority 50", "priority 50\n advert_int 3"))
+    result = run(EXAMPLE, str(slow))
     assert result.exit_code == 2
-    assert f"{WARNINGS}:17:3: error: not the authentication of {EXAMPLE}" in result.output
+    assert "advert_int 3 here, 1 in" in result.output
+    assert "neither hears the other" in result.output
+    assert "not the authentication" not in run(EXAMPLE, WARNINGS).output, "it is another cluster's"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -52,6 +52,13 @@ def test_what_does_not_go_together(old: str, new: str, message: str) -> None:
     assert said(ONE, TWO.replace(old, new)) == [f"lb2:{message}"]
 
 
+def test_files_of_unrelated_clusters_are_not_compared() -> None:
+    """Nearly all are called VI_1 with VRID 51; what tells them apart is where they are."""
+    elsewhere = ONE.replace("10.0.0.", "10.7.7.")
+    assert said(ONE, elsewhere) == []
+    assert "not the addresses of lb1" in said(ONE, TWO.replace(".1/24", ".8/24"))[0]
+
+
 def test_intervals_of_version_3_are_learned() -> None:
     one, two = (text.replace("  priority", "  version 3\n  priority") for text in (ONE, TWO))
     (message,) = said(one, two.replace("90", "90\n advert_int 2"))

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from trimaran.daemon.desired import Fitness, client_interfaces, desired_services
+from trimaran.daemon.desired import Fitness, checked_services, client_interfaces, desired_services
+from trimaran.daemon.knowledge import Knowledge
+from trimaran.daemon.messages import ServerStatus
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
@@ -116,3 +118,26 @@ def test_all_that_is_said_of_a_service_and_its_servers_comes_through() -> None:
             (Destination(ONE, 3, Forwarding.TUNNEL, 9, 2, tunnel),),
         ),
     )
+
+
+def test_checks_with_ha_suspend_wait_for_their_address() -> None:
+    (plain,) = CONFIG.virtual_services
+    waiting = replace(plain, key=replace(KEY, port=443), ha_suspend=True)
+    marked = replace(waiting, key=ServiceKey.marked(7))
+    config = replace(CONFIG, virtual_services=(plain, waiting, marked))
+    assert checked_services(config, ()) == (plain, marked)
+    assert checked_services(config, {VIP}) == (plain, waiting, marked)
+
+    knowledge = Knowledge()
+    said = [
+        ServerStatus(service.key, server.key, True, 0, "connected")
+        for service in (plain, marked)
+        for server in service.real_servers
+    ]
+    assert not knowledge.is_complete(config)
+    knowledge.learn(config, said)
+    assert knowledge.is_complete(config), "nobody waits for checks that are not made"
+    desired, _ = knowledge.conclude(config)
+    assert [len(service.destinations) for service in desired] == [2, 0, 2]
+    assert KEY in knowledge.quorate
+    assert waiting.key not in knowledge.quorate

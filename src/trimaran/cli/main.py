@@ -11,6 +11,7 @@ _COMMANDS = {
     "ipvsadm": ("trimaran.cli.ipvsadm.command", "ipvsadm"),
     "lab": ("trimaran.cli.lab", "lab"),
     "plan": ("trimaran.cli.plan", "plan"),
+    "realserver": ("trimaran.cli.realserver", "realserver"),
     "reload": ("trimaran.cli.reload", "reload"),
     "run": ("trimaran.cli.run", "run"),
     "server": ("trimaran.cli.server", "server"),

@@ -1,10 +1,12 @@
 """The files of directors that share virtual routers, checked against each other.
 
-Two virtual routers are peers if they have the same VRID and a name or an address in common.
+Two virtual routers are peers if they have the same VRID, and an address or both a name and the
+network of an address in common: those of unrelated files are often called the same.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from ipaddress import ip_interface
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -90,7 +92,13 @@ def _are_peers(this: VirtualRouter, that: VirtualRouter) -> bool:
     if (this.vrid, this.transport.ipv6) != (that.vrid, that.transport.ipv6):
         return False
     addresses = {address.address for address in this.addresses}
-    return this.name == that.name or any(one.address in addresses for one in that.addresses)
+    if any(one.address in addresses for one in that.addresses):
+        return True
+    return this.name == that.name and bool(_networks(this) & _networks(that))
+
+
+def _networks(router: VirtualRouter) -> set[object]:
+    return {ip_interface((one.address, one.prefix_length)).network for one in router.addresses}
 
 
 def _compare(this: _Instance, that: _Instance, report: Report) -> None:

@@ -79,6 +79,7 @@ class _Reader:
                 quorum_up=block.get(table.QUORUM_UP),
                 quorum_down=block.get(table.QUORUM_DOWN),
                 omega=block[table.OMEGA],
+                ha_suspend=block[table.HA_SUSPEND],
                 drain_timeout=block.get(table.DRAIN_TIMEOUT) or 0,
                 mail=mail(block, block.get(table.SMTP_ALERT), default=False),
             )

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.config import Config
+from trimaran.model.ip import IPAddress
 from trimaran.model.service import RealServer, ServerKey, ServiceKey, SorryServer, VirtualService
 
 Fitness = Mapping[tuple[ServiceKey, ServerKey], bool]
@@ -76,6 +77,15 @@ def _real(server: RealServer, weight: int) -> Destination:
 
 def _sorry(server: SorryServer, weight: int) -> Destination:
     return Destination(server.key, weight, server.forwarding, tunnel=server.tunnel)
+
+
+def checked_services(config: Config, held: Collection[IPAddress]) -> tuple[VirtualService, ...]:
+    """The services whose real servers are to be checked now; `held`: by virtual routers here."""
+    return tuple(
+        service
+        for service in config.virtual_services
+        if not service.ha_suspend or service.key.mark or service.key.address in held
+    )
 
 
 def client_interfaces(config: Config) -> tuple[str, ...]:

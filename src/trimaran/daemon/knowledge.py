@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import msgspec
 
-from trimaran.daemon.desired import desired_services
+from trimaran.daemon.desired import checked_services, desired_services
 from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
     ServerStatus,
@@ -116,8 +116,9 @@ class Knowledge:
         return TrackerReadings(tuple(self._readings.values()))
 
     def is_complete(self, config: Config) -> bool:
-        """Has every real server been checked?"""
-        return _servers(config) <= self._fitness.keys()
+        """Has every real server been checked whose checks wait for no address?"""
+        awake = replace(config, virtual_services=checked_services(config, ()))
+        return _servers(awake) <= self._fitness.keys()
 
     def conclude(
         self,

@@ -22,7 +22,7 @@ from trimaran.daemon.messages import (
 from trimaran.health.administration import Leaving, Order, Place, administered, describe
 from trimaran.health.weights import weighted
 from trimaran.model.config import Config
-from trimaran.model.service import RealServer, ServiceKey
+from trimaran.model.service import RealServer, ServiceKey, VirtualService
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ def _services(status: Status) -> tuple[ServiceDocument, ...]:
     documents = []
     for service in administered(services, status.orders, {}):
         members = [
-            _server(service.key, server, said.get((service.key, server.key)), status)
+            _server(service, server, said.get((service.key, server.key)), status)
             for server in service.real_servers
         ]
         members += gone.get(service.key, ())
@@ -259,9 +259,10 @@ def _services(status: Status) -> tuple[ServiceDocument, ...]:
 
 
 def _server(
-    service: ServiceKey, server: RealServer, said: ServerStatus | None, status: Status
+    service: VirtualService, server: RealServer, said: ServerStatus | None, status: Status
 ) -> ServerDocument:
-    place = (service, server.key)
+    place = (service.key, server.key)
+    unknown = "not checked: its address is not here" if service.ha_suspend else "not checked yet"
     order = status.orders.get(place)
     return ServerDocument(
         address=str(server.key.address),
@@ -269,7 +270,7 @@ def _server(
         weight=server.weight,
         up=said.up if said else None,
         since=_instant(said.since) if said and said.up is not None else None,
-        reason=said.reason if said else "not checked yet",
+        reason=said.reason if said else unknown,
         checked=_instant(said.checked) if said and said.checked else None,
         order=describe(order) if order else None,
         connections=status.connections.get(place),

@@ -28,7 +28,7 @@ from trimaran.daemon import (
 from trimaran.daemon.administration import Administration
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.choice import Choice, Kind
-from trimaran.daemon.desired import client_interfaces
+from trimaran.daemon.desired import checked_services, client_interfaces
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
@@ -300,6 +300,8 @@ class Steward:
                 error,
             )
         self._plane.send(HoldAddresses(self._hold_number, held))
+        if any(service.ha_suspend for service in self._config.virtual_services):
+            self._configure_checker()
 
     def _tell_of_sessions(self) -> None:
         self._checker.send(self._knowledge.sessions)
@@ -361,7 +363,8 @@ class Steward:
 
     def _configure_checker(self) -> None:
         config = self._config
-        self._checker.send(ConfigureChecker(config.virtual_services, config.scripts))
+        services = checked_services(config, {address.address for address in self._held})
+        self._checker.send(ConfigureChecker(services, config.scripts))
         self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
         self._tell_of_sessions()
 

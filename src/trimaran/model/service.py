@@ -189,6 +189,8 @@ class VirtualService:
     quorum_down: Script | None = None
     omega: bool = False
     """At the end of the daemon, tell that everything is down."""
+    ha_suspend: bool = False
+    """Its servers are checked only while a virtual router here holds its address."""
     drain_timeout: int = 0
     """Real servers that a reload removes keep their connections so long at most (ns)."""
     mail: bool = False

@@ -210,6 +210,13 @@ QUORUM_UP = Keyword(
     "quorum_up", Command(), "Run when the service comes up, the first time included."
 )
 QUORUM_DOWN = Keyword("quorum_down", Command(), "Run when the service goes down.")
+HA_SUSPEND = Keyword(
+    "ha_suspend",
+    Flag(),
+    "Its real servers are checked only while a virtual router here holds its address; what was "
+    "known of them before stays. With a firewall mark they are always checked.",
+    default=False,
+)
 DRAIN_TIMEOUT = Keyword(
     "drain_timeout",
     Seconds(0, 31 * 24 * 3600 * SECOND),
@@ -238,6 +245,7 @@ VIRTUAL_SERVER = Keyword(
             SERVICE_INHIBIT,
             ALPHA,
             OMEGA,
+            HA_SUSPEND,
             DRAIN_TIMEOUT,
             QUORUM,
             HYSTERESIS,
@@ -274,6 +282,13 @@ LVS_FLUSH_ON_STOP = Keyword(
     Choice({"VS": True}),
     "Remove all services of this configuration at the end, as is always done here.",
 )
+LVS_FLUSH = Keyword(
+    "lvs_flush",
+    Flag(),
+    "Remove all services from IPVS at the start.",
+    ignored="ignored: services that an earlier daemon left are taken over or removed anyway, "
+    "those of others stay (ipvsadm -C removes them)",
+)
 RS_INIT_NOTIFIES = Keyword(
     "rs_init_notifies",
     Boolean(),
@@ -285,7 +300,7 @@ LVS_SYNC_DAEMON = Keyword(
     SyncDaemon(),
     "Tell other directors of the connections here, and enter theirs, by IPVS's protocol.",
 )
-GLOBAL = (LVS_TIMEOUTS, LVS_FLUSH_ON_STOP, RS_INIT_NOTIFIES, LVS_SYNC_DAEMON)
+GLOBAL = (LVS_TIMEOUTS, LVS_FLUSH, LVS_FLUSH_ON_STOP, RS_INIT_NOTIFIES, LVS_SYNC_DAEMON)
 """What `global_defs` says for all services."""
 
 TOP = (VIRTUAL_SERVER_GROUP, VIRTUAL_SERVER)
