@@ -3,7 +3,7 @@
 
 python := .venv/bin/python
 
-.PHONY: demo test test-long test-interop test-vm test-differential sim lint bench bench-dataplane setup clean
+.PHONY: demo test test-long test-interop test-vm test-differential sim lint bench bench-dataplane setup clean fuzz
 
 demo: setup
 	.venv/bin/trimaran lab demo
@@ -22,6 +22,9 @@ sim: setup
 # VRRP with keepalived as the other one, in every mode.
 test-interop: setup
 	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py
+# What reads foreign bytes, under atheris. What it finds is kept in build/fuzz.
+fuzz: setup
+	$(python) tests/fuzz/fuzz.py --seconds $(seconds)
 
 # On Debian's own kernel, which has IPVS, in an emulated machine: first the bench itself, then in
 # one boot all of $(vm_tests). Results and the kernel's log are in build/vm.

@@ -18,7 +18,7 @@
 #define SCTP_CHUNKS 16		/* types of SCTP chunks that mean something */
 #define HELD_BUCKETS 1024	/* of virtual addresses, by hash */
 #define HELD_SLOTS 16		/* one cache line */
-#define HELD6_SLOTS 8		/* the same */
+#define HELD6_SLOTS 16		/* two of them */
 #define FILTER_WORDS 2048	/* of 32 bits, one bit for an address's hash */
 #define INTERFACES 1024		/* by ifindex modulo this */
 #define TICKS_PER_SECOND 16	/* unit of expiry stamps */
@@ -301,7 +301,7 @@ struct behaviour {
 	__s32 secure_tcp;		/* for user space: it changes `transition` */
 	__s32 drop_packet;
 	__s32 am_droprate;
-	__s32 reserved;
+	__s32 drop_entry;
 };
 
 /* Which packets to virtual addresses are told of (trimaran xdp trace). */

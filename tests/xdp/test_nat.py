@@ -36,9 +36,9 @@ from own_network import GATEWAY, INTERFACE, mac_text
 
 from trimaran.dataplane.base import Destination, Service, Settings, TcpState
 from trimaran.dataplane.states import REUSABLE
-from trimaran.dataplane.xdp.editor import TRASH_PERIOD
 from trimaran.dataplane.xdp.layout import Event
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.servers import TRASH_PERIOD
 from trimaran.dataplane.xdp.tables import destination_of
 from trimaran.model.service import Forwarding, Protocol, ServiceKey
 

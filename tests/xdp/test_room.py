@@ -6,10 +6,10 @@ import pytest
 from frames import DNS, HTTP, SYN, Director, server, tcp
 
 from trimaran.dataplane.base import Destination, Service, Settings
-from trimaran.dataplane.xdp.editor import TRASH_PERIOD
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.loader import Loaded, load
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.servers import TRASH_PERIOD
 from trimaran.model.service import Protocol, ServiceKey
 
 SERVICES, DESTINATIONS = 4, 6

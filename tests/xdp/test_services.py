@@ -10,9 +10,9 @@ from trimaran.dataplane.base import (
     Service,
     Settings,
 )
-from trimaran.dataplane.xdp.editor import TRASH_PERIOD
 from trimaran.dataplane.xdp.loader import Loaded
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.servers import TRASH_PERIOD
 
 PORTS = itertools.count(1024)
 

@@ -103,6 +103,7 @@ def _virtual_router(
         addresses=addresses,
         tracked=tracked,
         track_primary=not instance[table.DONT_TRACK_PRIMARY],
+        accept=instance[table.ACCEPT] or not instance[table.NO_ACCEPT],
         notify=notify(instance, global_defs),
         routing=virtual_routing(instance, report),
         announcements=announcements(instance, global_defs, ipv6=ipv6),

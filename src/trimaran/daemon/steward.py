@@ -25,6 +25,7 @@ from trimaran.daemon import (
     reloading,
     systemd,
 )
+from trimaran.daemon.acceptance import Acceptance
 from trimaran.daemon.administration import Administration
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.choice import Choice, Kind
@@ -120,6 +121,7 @@ class Steward:
         self._administration = Administration(run_directory.orders, self._configure_plane)
         self._administration.recall(config)
         self._notifier = Notifier(config)
+        self._acceptance = Acceptance()
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
         # What a speaker said last before it died, and when (monotonic).
@@ -171,6 +173,7 @@ class Steward:
                 hold_signals()
                 return 1
             self._notifier.start()
+            self._acceptance.configure(self._config)
             for supervised in self._children:
                 supervised.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
@@ -185,6 +188,7 @@ class Steward:
             server.close()
             self._notifier.tell_of_services(self._knowledge.end(self._config))
             await self._stop_children()
+            await self._acceptance.end()
             await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
         log.info("stopped")
@@ -411,6 +415,7 @@ class Steward:
             return Reloaded(Verdict.REFUSED, reason=why)
         self._config = config
         self._notifier.configure(config)
+        self._acceptance.configure(config)
         self._knowledge.forget_others(config)
         self._administration.configure(before, config)
         self._configure_plane()

@@ -82,6 +82,8 @@ class VirtualRouter:
     """Whether it is a FAULT that its own interface is down."""
     group: str | None = None
     """The sync group that it belongs to."""
+    accept: bool = True
+    """Whether a master that does not own the addresses takes packets to them."""
     notify: Notify = NOBODY
     routing: Routing = NO_ROUTING
     announcements: Announcements = Announcements()

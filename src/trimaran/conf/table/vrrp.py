@@ -65,6 +65,14 @@ VERSION = Keyword(
     Choice({"2": 2, "3": 3}),
     "Version of VRRP; IPv6: 3. Default: `vrrp_version`.",
 )
+ACCEPT = Keyword("accept", Flag(), "Take packets to the addresses; the default.", default=False)
+NO_ACCEPT = Keyword(
+    "no_accept",
+    Flag(),
+    "Drop packets to the addresses (by nftables), unless the priority is 255: they are for what is "
+    "forwarded only. `accept` wins.",
+    default=False,
+)
 DONT_TRACK_PRIMARY = Keyword(
     "dont_track_primary",
     Flag(),
@@ -101,6 +109,8 @@ VRRP_INSTANCE = Keyword(
             NOPREEMPT,
             VERSION,
             *transport.INSTANCE,
+            ACCEPT,
+            NO_ACCEPT,
             DONT_TRACK_PRIMARY,
             *INSTANCE_TRACKS,
             VIRTUAL_IPADDRESS,

@@ -19,7 +19,7 @@ SLOTS: Final = 4
 STATES: Final = 32
 HELD_BUCKETS: Final = 1024
 HELD_SLOTS: Final = 16
-HELD6_SLOTS: Final = 8
+HELD6_SLOTS: Final = 16
 FILTER_WORDS: Final = 2048
 INTERFACES: Final = 1024
 TICKS_PER_SECOND: Final = 16
@@ -219,7 +219,7 @@ BEHAVIOUR: Final = np.dtype(
         ("secure_tcp", "<i4"),
         ("drop_packet", "<i4"),
         ("am_droprate", "<i4"),
-        ("reserved", "<i4"),
+        ("drop_entry", "<i4"),
     ]
 )
 

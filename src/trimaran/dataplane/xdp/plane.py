@@ -71,12 +71,15 @@ class XdpDataplane(XdpOperator):
         """Descriptor of the program, for test runs."""
         return self._loaded.programs.main
 
-    def attach(self, interface: str) -> Attachment:
-        """Puts the program on an interface, native if that works, else generic; idempotent."""
+    def attach(self, interface: str, *, force: bool = False) -> Attachment:
+        """Puts the program on an interface, native if that works, else generic; idempotent.
+
+        `force`: in place of another's program, too.
+        """
         index = attach.read_link(interface).index
         if self._indices.get(interface) != index:
             programs, tables = self._loaded.programs, self._loaded.tables
-            self._attachments[interface] = attach.attach(interface, programs, tables)
+            self._attachments[interface] = attach.attach(interface, programs, tables, force=force)
             self._indices[interface] = index
         return self._attachments[interface]
 
@@ -138,7 +141,7 @@ class XdpDataplane(XdpOperator):
     ) -> dict[tuple[ServiceKey, ServerKey], int]:
         """How many connections these have, active and inactive."""
         active, inactive = self.tables.connections()
-        records = self._editor.destinations()
+        records = self._editor.servers.records
         return {
             one: int(active[records[one]]) + int(inactive[records[one]]) if one in records else 0
             for one in servers
@@ -159,11 +162,11 @@ class XdpDataplane(XdpOperator):
     def enter(self, records: Iterable[Record]) -> int:
         """Enter connections that another director has; how many could be."""
         program = self._loaded.programs.enter
-        return enter(self._loaded.tables, program, records, self._editor.destinations())
+        return enter(self._loaded.tables, program, records, self._editor.servers.records)
 
     def masqueraded(self) -> set[IPAddress]:
         """Servers behind masquerading: where they are reached by, the program must be, too."""
-        return self._editor.masqueraded()
+        return self._editor.servers.masqueraded()
 
     def unresolved_hop(self) -> tuple[int, IPAddress] | None:
         """Interface and address of a next hop that a reply found no MAC address of, lately."""
