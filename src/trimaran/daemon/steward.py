@@ -58,7 +58,7 @@ from trimaran.daemon.messages import (
 )
 from trimaran.daemon.notifier import Notifier
 from trimaran.daemon.orders import Orders
-from trimaran.daemon.pace import SLOWNESS
+from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
 from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.status import ProcessStatus, Status, render_json
@@ -135,6 +135,7 @@ class Steward:
         self._running = False
         self._settled = False
         self._synchronised = False
+        self._stands_at = 0.0
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
         self._checker = self._supervise("checker", self._configure_checker)
         xdp = ("plane", *map(str, astuple(capacity)))
@@ -176,6 +177,10 @@ class Steward:
             for supervised in self._children:
                 supervised.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
+            if (delay := seconds_to_wait(self._config)) > 0:
+                log.info("taking no part in elections for %.1f s, as configured", delay)
+                self._stands_at = time.monotonic() + delay
+                loop.call_later(delay, self._configure_speaker)
             watchdog = spawn(self._feed_watchdog(), "watchdog")
             await self._stopping.wait()
             systemd.notify("STOPPING=1")
@@ -335,6 +340,8 @@ class Steward:
                 self._configure_speaker()
 
     def _configure_speaker(self) -> None:
+        if time.monotonic() < self._stands_at:
+            return
         heard = self._synchronised or self._config.synchronisation is None
         if self._settled and self._plane.ready and heard:
             resumed = self._resumable()
