@@ -3,7 +3,7 @@
 
 python := .venv/bin/python
 
-.PHONY: demo test test-long test-vm test-differential sim fuzz lint bench bench-dataplane setup clean
+.PHONY: demo test test-long test-interop test-vm test-differential sim lint bench bench-dataplane setup clean fuzz
 
 demo: setup
 	.venv/bin/trimaran lab demo
@@ -19,6 +19,9 @@ test-long: setup
 sim: setup
 	$(python) tests/sim/explore.py --seconds $(seconds)
 
+# VRRP with keepalived as the other one, in every mode.
+test-interop: setup
+	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py
 # What reads foreign bytes, under atheris. What it finds is kept in build/fuzz.
 fuzz: setup
 	$(python) tests/fuzz/fuzz.py --seconds $(seconds)

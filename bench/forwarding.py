@@ -28,9 +28,9 @@ from typing import TextIO
 
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.editor import Neighbour
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Protocol, ServerKey, ServiceKey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xdp"))

@@ -301,7 +301,7 @@ struct behaviour {
 	__s32 secure_tcp;		/* for user space: it changes `transition` */
 	__s32 drop_packet;
 	__s32 am_droprate;
-	__s32 reserved;
+	__s32 drop_entry;
 };
 
 /* Which packets to virtual addresses are told of (trimaran xdp trace). */

@@ -450,6 +450,18 @@ static __always_inline int is_of_nobody(__u64 control)
 	return d && !(d->flags & DESTINATION_CONFIGURED);
 }
 
+/* Does drop_entry (4.9) give the entry up? Each second it looks at one bucket in so many. */
+#define DROP_ROUNDS 32
+#define HALF_OPEN_RANK 2	/* in eviction_rank; before it only templates nothing came of */
+
+static __always_inline int is_given_up_in_defence(__u64 control, __u32 bucket, __u32 round)
+{
+	__u32 rank = eviction_rank[state_of(control)];
+
+	return live.behaviour.drop_entry && !((bucket + round) % DROP_ROUNDS) && rank &&
+	       rank <= HALF_OPEN_RANK;
+}
+
 static __always_inline long sweep_bucket(__u32 i, struct sweep *s, __u64 version)
 {
 	__u32 now = now_in_ticks();
@@ -465,7 +477,8 @@ static __always_inline long sweep_bucket(__u32 i, struct sweep *s, __u64 version
 
 		if (phase_of(control) != PHASE_LIVE)
 			continue;
-		if (!has_expired(control, now) && !is_of_nobody(control)) {
+		if (!has_expired(control, now) && !is_of_nobody(control) &&
+		    !is_given_up_in_defence(control, s->first + i, s->round)) {
 			s->flows++;
 			if (live.persistent && !is_template(control) &&
 			    !((s->first + i + s->round) % GUARD_ROUNDS))

@@ -46,21 +46,7 @@ class Router:
         file.write_text(text)
         self._spawn(_command(program, file, self.directory))
 
-    def start_frr(self, lines: str) -> None:
-        """Run FRR's zebra and vrrpd. Its virtual routers live on macvlan devices."""
-        self.program = "frr"
-        self.directory.mkdir(exist_ok=True)
-        (self.directory / "frr.conf").write_text(lines)
-        own = str(self.directory)
-        for daemon in ("zebra", "vrrpd"):
-            self._spawn(
-                [f"/usr/lib/frr/{daemon}", "-u", "root", "-g", "root", "-A", "127.0.0.1",
-                 "-f", f"{own}/frr.conf", "-i", f"{own}/{daemon}.pid", "-z", f"{own}/zserv.api",
-                 "--vty_socket", own]
-            )  # fmt: skip
-            wait_for(f"{daemon} runs", (self.directory / f"{daemon}.pid").exists)
-
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 8) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20) -> None:
         """Stop what runs, and wait for its end."""
         for process in reversed(self._processes):
             if process.poll() is None:
@@ -118,7 +104,7 @@ class Network:
         return found
 
 
-def wait_for(what: str, predicate: Callable[[], object], seconds: float = 15) -> None:
+def wait_for(what: str, predicate: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not predicate():
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for this: {what}"

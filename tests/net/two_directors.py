@@ -52,7 +52,7 @@ def states(director: LabHost) -> str:
     return " ".join(router["state"] for router in routers(director).values())
 
 
-def wait_for(director: LabHost, wanted: str, seconds: float = 10) -> None:
+def wait_for(director: LabHost, wanted: str, seconds: float = 20) -> None:
     """Wait until its virtual routers are in these states."""
     wait_until(f"{director.name} is {wanted}", lambda: states(director) == wanted, seconds)
 

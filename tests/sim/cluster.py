@@ -218,7 +218,7 @@ class Cluster:
         calm = (
             PATIENCE
             + _CALM * max(self.longest)
-            + max(router.gratuitous_arp.delay for host in self.hosts for router in host.routers)
+            + max(router.announcements.delay for host in self.hosts for router in host.routers)
         )
         self._stirred_at = self.now
         while True:

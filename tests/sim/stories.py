@@ -13,7 +13,7 @@ from invariants import Broken
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import GratuitousArp, InitialState, VirtualRouter
+from trimaran.model.router import Announcements, InitialState, VirtualRouter
 from trimaran.model.tracking import Track, Tracker, TrackerKind
 from trimaran.vrrp.actions import State
 from trimaran.vrrp.events import Failover, Maintenance
@@ -92,7 +92,7 @@ class Story:
                     initial_state=dice.choice(list(InitialState)),
                     preempt=self._preempt,
                     group=group,
-                    gratuitous_arp=GratuitousArp(1, interval),
+                    announcements=Announcements(1, interval),
                     addresses=(VirtualAddress(address(0) + 100 + network, 24, f"eth{network}"),),
                     tracked=()
                     if (weight := weights[network % len(lists)]) is None

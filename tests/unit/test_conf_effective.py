@@ -67,8 +67,13 @@ global_defs {
   vrrp_mcast_group4 224.0.0.18  # default
   vrrp_mcast_group6 ff02::12  # default
   vrrp_version 3
+  vrrp_down_timer_adverts 3  # default
   vrrp_garp_master_delay 5  # default
   vrrp_garp_master_repeat 5  # default
+  vrrp_garp_master_refresh 0  # default
+  vrrp_garp_master_refresh_repeat 1  # default
+  vrrp_garp_interval 0  # default
+  vrrp_gna_interval 0  # default
   smtp_connect_timeout 30  # default
 }
 vrrp_instance "a b" {
@@ -81,6 +86,7 @@ vrrp_instance "a b" {
   virtual_ipaddress {
     10.0.0.1/24 dev eth0
   }
+  preempt_delay 0  # default
   garp_master_delay 5  # default
   garp_master_repeat 5  # default
 }

@@ -10,7 +10,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.check import CheckTiming, TcpCheck
 from trimaran.model.config import Config
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import GratuitousArp, InitialState, VirtualRouter
+from trimaran.model.router import Announcements, InitialState, VirtualRouter
 from trimaran.model.service import (
     Forwarding,
     Protocol,
@@ -78,7 +78,7 @@ def test_examples(director: str, state: InitialState, priority: int) -> None:
                 password=None,
                 addresses=(VirtualAddress(VIP, 24, "eth1", "eth1:10"),),
                 tracked=(),
-                gratuitous_arp=GratuitousArp(repeat=5, delay=5 * SECOND),
+                announcements=Announcements(repeat=5, delay=5 * SECOND),
             ),
         ),
         virtual_services=(
@@ -117,7 +117,7 @@ def test_everything_of_a_virtual_router() -> None:
     assert got.initial_state is InitialState.BACKUP
     assert (got.version, got.advertisement_interval) == (3, 250 * MILLISECOND)
     assert got.preempt is False
-    assert got.gratuitous_arp == GratuitousArp(repeat=1, delay=0)
+    assert got.announcements == Announcements(repeat=1, delay=0)
     assert got.tracked == (interface("eth1", 0), interface("eth2", -20))
 
 
@@ -126,11 +126,11 @@ def test_global_defs_are_defaults() -> None:
     before += 'global_defs {\n router_id "lb 1"\n vrrp_garp_master_repeat 2\n}\n'
     got = router("advert_int 0.01", before=before)
     assert (got.version, got.advertisement_interval) == (3, 10 * MILLISECOND)
-    assert got.gratuitous_arp == GratuitousArp(repeat=2, delay=1 * SECOND)
+    assert got.announcements == Announcements(repeat=2, delay=1 * SECOND)
     assert router("version 2", before=before).version == 2
     assert config(before + "vrrp_instance x {\ninterface a\nvirtual_router_id 1\n}", 1) == Config(
         "lb 1",
-        (VirtualRouter("x", "a", 1, version=3, gratuitous_arp=got.gratuitous_arp),),
+        (VirtualRouter("x", "a", 1, version=3, announcements=got.announcements),),
     )
 
 

@@ -8,7 +8,7 @@ from vrrp_transcript import ROUTER, VIP, play
 
 from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import GratuitousArp, InitialState, VirtualRouter
+from trimaran.model.router import Announcements, InitialState, VirtualRouter
 from trimaran.model.tracking import interface
 from trimaran.vrrp.actions import State
 from trimaran.vrrp.events import Reconfigured, Started, TrackersChanged
@@ -568,7 +568,7 @@ def test_rfc9568_6_4_2_shutdown_of_a_backup_is_silent() -> None:
 
 
 def test_gratuitous_arp_settings() -> None:
-    quiet = replace(LB2, gratuitous_arp=GratuitousArp(repeat=1, delay=0))
+    quiet = replace(LB2, announcements=Announcements(repeat=1, delay=0))
     machine = play(quiet, BECOME_MASTER.replace("x5", "x1"))
     assert machine.deadline() == round(4.8046875 * SECOND)
 

@@ -12,7 +12,7 @@ import pytest
 PREFIX = f"tp-{os.getpid()}-"
 
 HEAD = """
-import json, socket
+import json, socket, sys
 from trimaran.dataplane.xdp import layout, libbpf, loader
 from trimaran.dataplane.xdp.attach import detach_all
 from trimaran.dataplane.xdp.plane import XdpDataplane
@@ -172,3 +172,53 @@ attach()
 """
     size = "1024 connections, 10 services and 20"
     assert run(host, script) == [size, size]
+
+
+def test_anothers_program_is_replaced_only_by_force(host: str) -> None:
+    script = """
+import subprocess
+def attach(*options):
+    command = [sys.executable, "-m", "trimaran", "xdp", "attach", "eth1", *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+replace()
+plane.close(remove=False)
+refused = attach()
+said.append([refused.returncode, refused.stderr.splitlines()[-1].replace(str(number()), "N")])
+said.append(number() == libbpf.program_info(foreign).id)
+done = attach("--force")
+said.append([done.returncode, done.stdout])
+said.append(libbpf.program_info(libbpf.program_by_id(number())).name)
+"""
+    refused = (
+        "trimaran xdp: interface eth1 already has an XDP program (number N) that is not "
+        "trimaran's: take it off, or have it replaced by trimaran xdp attach --force"
+    )
+    attached = "attached to eth1 in generic mode: as the program had that it replaces\n"
+    assert run(host, script) == [[1, refused], True, [0, attached], "trimaran"]
+
+
+def test_status_tells_of_servers_that_do_not_resolve(host: str) -> None:
+    script = """
+import ipaddress
+from trimaran.dataplane.base import Destination, Service, Settings
+from trimaran.dataplane.xdp.inspection import inspect
+from trimaran.dataplane.xdp.ways import Neighbour
+from trimaran.model.service import Protocol, ServerKey, ServiceKey
+from trimaran.views.xdp_status import to_json, to_text
+
+first, second = map(ipaddress.ip_address, ("192.168.1.101", "192.168.1.102"))
+key = ServiceKey(Protocol.TCP, ipaddress.ip_address("192.168.1.10"), 80)
+servers = tuple(Destination(ServerKey(address, 80)) for address in (first, second))
+plane.apply([Service(key, Settings("rr"), servers)])
+plane.set_neighbour(first, Neighbour(bytes(6), bytes(6), index, 1500))
+found = inspect()
+said.append(found.unresolved)
+said.append("no MAC address of 192.168.1.102" in to_text(found, False))
+document = json.loads(to_json(found, False))
+said.append([a["program"] == ours() for a in document["attached"]])
+said.append(document["attached"][0]["mode"])
+sizes = {m["name"]: m["size"] for m in document["maps"]}
+said.append(sizes["flows"] == 16 * 64 and sizes["decisions"] == 1 << 18)
+"""
+    assert run(host, script) == [["192.168.1.102"], True, [True], "generic", True]

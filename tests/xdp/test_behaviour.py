@@ -116,3 +116,21 @@ def test_drop_packet_drops_every_third_beginning_with_the_first(director: Direct
     assert {director.chosen(tcp(ACK, port=1)) for _ in range(6)} == {101}
     assert director.plane.events()[Event.DEFENDED] == 3
     assert director.counts(101) == (5, 0)
+
+
+def test_drop_entry_gives_up_what_is_half_open(director: Director) -> None:
+    director.serve(101)
+    for port in range(1000, 1200):
+        director.send(tcp(SYN, port=port))
+    for port in range(1000, 1100):
+        director.send(tcp(ACK, port=port))
+    director.poll()
+    assert director.counts(101) == (200, 0)
+    director.plane.set_behaviour(Behaviour(drop_entry=3))
+    director.poll()
+    assert 0 < 200 - sum(director.counts(101)) < 50  # a thirty-second of the table
+    for _ in range(31):
+        director.poll()
+    assert director.counts(101) == (100, 0)
+    assert {flow.state for flow in director.flows()} == {"ESTABLISHED"}
+    director.plane.set_behaviour(Behaviour())

@@ -30,7 +30,8 @@ def test_settings_are_made_and_printed(running: Director) -> None:
     assert (done.exit_code, done.output) == (
         0,
         "conn_reuse_mode = 0\nexpire_nodest_conn = 1\nexpire_quiescent_template = 0\n"
-        "sloppy_tcp = 0\nsecure_tcp = 0\ndrop_packet = 0\nam_droprate = 10\n",
+        "sloppy_tcp = 0\nsecure_tcp = 0\ndrop_packet = 0\nam_droprate = 10\n"
+        "drop_entry = 0\n",
     )
     assert running.plane.behaviour() == Behaviour(0, 1)
     assert CliRunner().invoke(xdp, ["set"]).output == done.output

@@ -58,6 +58,7 @@ def xdp() -> None:
 @room_option(*CONNECTIONS)
 @room_option("services", "virtual services", 1, 1 << 18)
 @room_option("servers", "real servers in all of them", 1, 1 << 20)
+@click.option("--force", is_flag=True, help="Replace another's XDP program, too.")
 @_run_dir
 @_ends_well
 def attach(
@@ -65,6 +66,7 @@ def attach(
     connections: int | None,
     services: int | None,
     servers: int | None,
+    force: bool,
     run_dir: Path | None,
 ) -> None:
     """Put the XDP program on interfaces, on which clients come in.
@@ -102,7 +104,7 @@ def attach(
         plane = XdpDataplane.open(capacity, log=lambda line: click.echo(line, err=True))
         try:
             for interface in interfaces:
-                attachment = plane.attach(interface)
+                attachment = plane.attach(interface, force=force)
                 reason = f": {attachment.reason}" if attachment.reason else ""
                 click.echo(f"attached to {interface} in {attachment.mode} mode{reason}")
             for line in [*asyncio.run(settle(plane)), *plane.poll(time.monotonic_ns())]:
@@ -148,6 +150,7 @@ def set_behaviour(settings: tuple[str, ...]) -> None:
     sloppy_tcp (0): any segment may begin a connection.
     secure_tcp (0): 3: TCP's stricter table of states.
     drop_packet (0): 3: each am_droprate-th packet that would begin a connection is dropped.
+    drop_entry (0): 3: each second a thirty-second of the half-open connections is given up.
 
     It holds from the next packet on, and for as long as the program is on an interface. A daemon
     may run beside.
@@ -169,7 +172,7 @@ def _setting(text: str) -> tuple[str, int]:
         number = int(value)
     except ValueError as error:
         raise click.UsageError(f"{text!r}: must be {name}=NUMBER") from error
-    if name in ("secure_tcp", "drop_packet") and number not in (0, ALWAYS):
+    if name in ("secure_tcp", "drop_packet", "drop_entry") and number not in (0, ALWAYS):
         raise click.UsageError(
             f"{text!r}: must be 0 or {ALWAYS} (1 and 2 watch the memory of the kernel's IPVS)"
         )

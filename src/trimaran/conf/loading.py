@@ -36,6 +36,7 @@ from trimaran.conf.table.services import (
     VIRTUAL_SERVER,
     VIRTUAL_SERVER_GROUP,
 )
+from trimaran.conf.table.timing import VRRP_DELAY_AFTER_BOOT, VRRP_STARTUP_DELAY
 from trimaran.conf.table.vrrp import VRRP_INSTANCE
 from trimaran.conf.tokens import Source, Word
 from trimaran.conf.trackers import known
@@ -144,6 +145,8 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
         groups,
         told,
         static,
+        startup_delay=global_defs.get(VRRP_STARTUP_DELAY) or 0,
+        delay_after_boot=global_defs.get(VRRP_DELAY_AFTER_BOOT) or 0,
     )
 
 

@@ -10,12 +10,13 @@ from trimaran.conf.schema import Setting
 from trimaran.conf.table import vrrp as table
 from trimaran.conf.table.addresses import DEV, VIRTUAL_ADDRESS
 from trimaran.conf.table.tracking import TRACK_ENTRY, TRACK_INTERFACE
+from trimaran.conf.timing import announcements, manners
 from trimaran.conf.tokens import Word
 from trimaran.conf.trackers import Known, tracks
 from trimaran.conf.transport import authentication, speaks_ipv6, transport
 from trimaran.conf.values import seconds
 from trimaran.model.duration import MILLISECOND, SECOND
-from trimaran.model.router import GratuitousArp, InitialState, VirtualRouter
+from trimaran.model.router import InitialState, VirtualRouter
 
 OWNER_PRIORITY = 255
 """The priority of the router that owns the addresses (RFC 9568, 5.2.4)."""
@@ -86,12 +87,13 @@ def _virtual_router(
             "without addresses it elects a master of nothing",
         )
     owner = priority == OWNER_PRIORITY and instance.last(table.STATE) is None
+    state = _initial_state(instance, report, owner=owner, sealed=sealed)
     return VirtualRouter(
         name=instance.value,
         interface=interface,
         vrid=vrid,
         priority=priority,
-        initial_state=_initial_state(instance, report, owner=owner, sealed=sealed),
+        initial_state=state,
         version=version,
         advertisement_interval=instance[table.ADVERT_INT],
         preempt=preempt,
@@ -101,9 +103,11 @@ def _virtual_router(
         addresses=addresses,
         tracked=tracked,
         track_primary=not instance[table.DONT_TRACK_PRIMARY],
+        accept=instance[table.ACCEPT] or not instance[table.NO_ACCEPT],
         notify=notify(instance, global_defs),
         routing=virtual_routing(instance, report),
-        gratuitous_arp=_gratuitous_arp(instance, global_defs),
+        announcements=announcements(instance, global_defs, ipv6=ipv6),
+        manners=manners(instance, global_defs, state, report),
     )
 
 
@@ -204,15 +208,6 @@ def _report_addresses(entries: Sequence[Entry], instance: Setting[str], report: 
 def _address_entries(instance: Setting[str]) -> list[Entry]:
     blocks = instance.all(table.VIRTUAL_IPADDRESS)
     return [entry for block in blocks for entry in block.all(VIRTUAL_ADDRESS)]
-
-
-def _gratuitous_arp(instance: Setting[str], global_defs: Setting[bool]) -> GratuitousArp:
-    repeat = instance.get(table.GARP_MASTER_REPEAT)
-    delay = instance.get(table.GARP_MASTER_DELAY)
-    return GratuitousArp(
-        repeat=global_defs[table.VRRP_GARP_MASTER_REPEAT] if repeat is None else repeat,
-        delay=global_defs[table.VRRP_GARP_MASTER_DELAY] if delay is None else delay,
-    )
 
 
 def _report_duplicates(instances: Sequence[Setting[str]], report: Report) -> None:

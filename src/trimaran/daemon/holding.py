@@ -15,6 +15,7 @@ from trimaran.daemon.child import Send
 from trimaran.daemon.messages import HoldRequest
 from trimaran.daemon.tasks import spawn
 from trimaran.model.address import VirtualAddress
+from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
 from trimaran.model.routing import Route, Rule
 from trimaran.net import addresses, routing
@@ -171,6 +172,8 @@ class Holder:
                 await self._route(entries)
             case RemoveRouting(unwanted):
                 await self._unroute((*unwanted.rules, *unwanted.routes))
+            case Announce(announced, repeat, interval) if interval:
+                self._announce_spaced(announced, repeat, interval)
             case Announce(announced, repeat):
                 self._announce(announced, repeat)
 
@@ -223,6 +226,23 @@ class Holder:
         """Its first one; IPv6 addresses have no such order, so there none is."""
         link = self._find_link(address.device)
         return address not in self._held and link is not None and link.primary() == address.address
+
+    def _announce_spaced(
+        self, announced: tuple[VirtualAddress, ...], repeat: int, interval: int
+    ) -> None:
+        """One packet after another; those for addresses that are let go meanwhile are not sent."""
+        loop, number = asyncio.get_running_loop(), 0
+        for _ in range(repeat):
+            for address in announced:
+                loop.call_later(number * interval / SECOND, self._announce_held, address)
+                number += 1
+
+    def _announce_held(self, address: VirtualAddress) -> None:
+        if address in self._held:
+            try:
+                self._announce((address,), 1)
+            except NetError as error:
+                log.error("%s", error)
 
     def _announce(self, announced: tuple[VirtualAddress, ...], repeat: int) -> None:
         for device in dict.fromkeys(address.device for address in announced):

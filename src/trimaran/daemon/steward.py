@@ -25,6 +25,7 @@ from trimaran.daemon import (
     reloading,
     systemd,
 )
+from trimaran.daemon.acceptance import Acceptance
 from trimaran.daemon.administration import Administration
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.choice import Choice, Kind
@@ -57,7 +58,7 @@ from trimaran.daemon.messages import (
 )
 from trimaran.daemon.notifier import Notifier
 from trimaran.daemon.orders import Orders
-from trimaran.daemon.pace import SLOWNESS
+from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
 from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.status import ProcessStatus, Status, render_json
@@ -120,6 +121,7 @@ class Steward:
         self._administration = Administration(run_directory.orders, self._configure_plane)
         self._administration.recall(config)
         self._notifier = Notifier(config)
+        self._acceptance = Acceptance()
         self._routers = RoutersStatus(())
         self._routers_heard = 0.0
         # What a speaker said last before it died, and when (monotonic).
@@ -133,6 +135,7 @@ class Steward:
         self._running = False
         self._settled = False
         self._synchronised = False
+        self._stands_at = 0.0
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
         self._checker = self._supervise("checker", self._configure_checker)
         xdp = ("plane", *map(str, astuple(capacity)))
@@ -170,9 +173,14 @@ class Steward:
                 hold_signals()
                 return 1
             self._notifier.start()
+            self._acceptance.configure(self._config)
             for supervised in self._children:
                 supervised.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
+            if (delay := seconds_to_wait(self._config)) > 0:
+                log.info("taking no part in elections for %.1f s, as configured", delay)
+                self._stands_at = time.monotonic() + delay
+                loop.call_later(delay, self._configure_speaker)
             watchdog = spawn(self._feed_watchdog(), "watchdog")
             await self._stopping.wait()
             systemd.notify("STOPPING=1")
@@ -180,6 +188,7 @@ class Steward:
             server.close()
             self._notifier.tell_of_services(self._knowledge.end(self._config))
             await self._stop_children()
+            await self._acceptance.end()
             await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
         log.info("stopped")
@@ -331,6 +340,8 @@ class Steward:
                 self._configure_speaker()
 
     def _configure_speaker(self) -> None:
+        if time.monotonic() < self._stands_at:
+            return
         heard = self._synchronised or self._config.synchronisation is None
         if self._settled and self._plane.ready and heard:
             resumed = self._resumable()
@@ -404,6 +415,7 @@ class Steward:
             return Reloaded(Verdict.REFUSED, reason=why)
         self._config = config
         self._notifier.configure(config)
+        self._acceptance.configure(config)
         self._knowledge.forget_others(config)
         self._administration.configure(before, config)
         self._configure_plane()

@@ -123,6 +123,8 @@ class Behaviour:
     drop_packet: int = 0
     """Of the packets that would begin a connection each `am_droprate`-th is dropped; 0 or 3."""
     am_droprate: int = 10
+    drop_entry: int = 0
+    """Half-open connections, and templates that nothing came of, are given up; 0 or 3."""
 
 
 class TcpState(IntEnum):

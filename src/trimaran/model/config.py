@@ -20,6 +20,8 @@ class Config:
 
     `timeouts`: those that are to be set; 0 for one that is not. `net_namespace`: None for the one
     that the daemon is started in. `trackers`: those that some virtual router uses.
+    `startup_delay`, `delay_after_boot`: how long after the start, and after the machine's, its
+    virtual routers take no part.
     """
 
     router_id: str | None = None
@@ -34,3 +36,5 @@ class Config:
     sync_groups: tuple[SyncGroup, ...] = ()
     channels: Channels = NO_CHANNELS
     routing: Routing = NO_ROUTING
+    startup_delay: int = 0
+    delay_after_boot: int = 0

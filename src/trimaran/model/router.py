@@ -20,11 +20,36 @@ class InitialState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class GratuitousArp:
-    """How often a new master announces its addresses (keepalived's `garp_master_*`)."""
+class Announcements:
+    """When and how often a master announces its addresses (keepalived's `garp_...`).
+
+    `repeat` times as it becomes master and again `delay` later; `lower_...`: when it has heard a
+    lesser master, None: the same; `refresh_repeat` times every `refresh`, 0: never. `interval`:
+    between packets.
+    """
 
     repeat: int = 5
     delay: int = 5 * SECOND
+    refresh: int = 0
+    refresh_repeat: int = 1
+    lower_repeat: int | None = None
+    lower_delay: int | None = None
+    interval: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a virtual router deals with other masters.
+
+    It leaves a lesser one alone for `preempt_delay`; `down_adverts` missing advertisements mean
+    that one is gone. `answers_lower`: it tells a lesser one at once who is master; `last_word`: it
+    advertises once more as it yields to a better one.
+    """
+
+    preempt_delay: int = 0
+    down_adverts: int = 3
+    answers_lower: bool = True
+    last_word: bool = False
 
 
 class RouterKey(NamedTuple):
@@ -57,9 +82,12 @@ class VirtualRouter:
     """Whether it is a FAULT that its own interface is down."""
     group: str | None = None
     """The sync group that it belongs to."""
+    accept: bool = True
+    """Whether a master that does not own the addresses takes packets to them."""
     notify: Notify = NOBODY
     routing: Routing = NO_ROUTING
-    gratuitous_arp: GratuitousArp = GratuitousArp()
+    announcements: Announcements = Announcements()
+    manners: Manners = Manners()
 
     @property
     def key(self) -> RouterKey:

@@ -119,8 +119,8 @@ def _meant(router: VirtualRouter) -> Mapping[str, str]:
         "state": router.initial_state.value,
         "priority": str(router.priority),
         "version": str(router.version),
-        "garp_master_delay": seconds(router.gratuitous_arp.delay),
-        "garp_master_repeat": str(router.gratuitous_arp.repeat),
+        "garp_master_delay": seconds(router.announcements.delay),
+        "garp_master_repeat": str(router.announcements.repeat),
     }
 
 

@@ -24,6 +24,8 @@ def to_text(found: Inspection, daemon: bool) -> str:
         (m.name, str(m.number), str(m.entries), str(m.value_size), str(m.size)) for m in found.maps
     ]
     owner = "kept by a trimaran daemon" if daemon else "no daemon runs: see trimaran xdp attach -h"
+    unresolved = [f"no MAC address of {', '.join(found.unresolved)}: no connections go there", ""]
+    events = [("EVENT", "TIMES"), *((name, str(number)) for name, number in found.events.items())]
     lines = [
         *table(attachments, right=(2,)),
         "",
@@ -32,6 +34,8 @@ def to_text(found: Inspection, daemon: bool) -> str:
         "",
         *(table(states, right=(1,)) if live else ()),
         *([""] if live else ()),
+        *(unresolved if found.unresolved else ()),
+        *((*table(events, right=(1,)), "") if found.events else ()),
         *table(maps, right=(1, 2, 3, 4)),
     ]
     return "".join(f"{line}\n" for line in lines)

@@ -76,10 +76,11 @@ class RemoveRouting:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Send `repeat` gratuitous ARP packets for each of these addresses, now."""
+    """Announce each of these addresses `repeat` times, from now on, `interval` between packets."""
 
     addresses: tuple[VirtualAddress, ...]
     repeat: int
+    interval: int = 0
 
 
 @dataclass(frozen=True, slots=True)

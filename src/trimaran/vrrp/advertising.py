@@ -52,7 +52,8 @@ class Advertising:
         if self._answered_at is not None and now - self._answered_at < interval // 2:
             return False
         self._answered_at = now
-        self.send()
+        if self._situation.router.manners.answers_lower:
+            self.send()
         return True
 
     def send(self, priority: int | None = None, interval: int | None = None) -> None:

@@ -356,7 +356,10 @@ class Machine:
             self._receive_as_backup(heard, sender, now)
 
     def _receive_as_backup(self, heard: Advertisement, sender: IPAddress, now: int) -> None:
-        match as_backup(self._situation, heard):
+        verdict = as_backup(self._situation, heard)
+        if verdict is Verdict.PREEMPT and self._waiting.bides(now):
+            verdict = Verdict.FOLLOW
+        match verdict:
             case Verdict.FOLLOW:
                 self._waiting.follow(heard, sender)
                 self._waiting.begin(now)
@@ -368,6 +371,8 @@ class Machine:
     def _receive_as_master(self, heard: Advertisement, sender: IPAddress, now: int) -> None:
         mine = self._situation.priority
         if as_master(self._situation, heard, sender) is Verdict.FOLLOW:
+            if self._router.manners.last_word:
+                self._advertising.send()
             self._waiting.follow(heard, sender)
             self._become_backup(
                 f"received priority {heard.priority} from {sender}, ours is {mine}", now
@@ -379,7 +384,7 @@ class Machine:
             return
         if heard.priority == 0:
             self._advertising.restart(now)
-        self._announcing.begin(now)
+        self._announcing.insist(now)
         if heard.priority != 0:
             self._announcing.confirm(now)
             self._outbox.put(LowerPriorityReceived())

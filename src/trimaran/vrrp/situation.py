@@ -70,4 +70,6 @@ class Situation:
 
     def master_down_interval(self, interval: int) -> int:
         """The master-down interval, if the master advertises every `interval`."""
-        return master_down_interval(self.router.version, self.priority, interval)
+        return master_down_interval(
+            self.router.version, self.priority, interval, self.router.manners.down_adverts
+        )

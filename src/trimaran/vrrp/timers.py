@@ -13,9 +13,12 @@ def skew_time(version: int, priority: int, interval: int) -> int:
     return (256 - priority) * scale // 256
 
 
-def master_down_interval(version: int, priority: int, interval: int) -> int:
-    """How long a backup hears nothing before it takes the master to be gone."""
-    return 3 * interval + skew_time(version, priority, interval)
+def master_down_interval(version: int, priority: int, interval: int, adverts: int = 3) -> int:
+    """How long a backup hears nothing before it takes the master to be gone.
+
+    `adverts`: how many advertisements it misses meanwhile; 3 in the RFCs.
+    """
+    return adverts * interval + skew_time(version, priority, interval)
 
 
 def next_advertisement(due: int, now: int, interval: int) -> int:

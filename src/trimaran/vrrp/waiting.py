@@ -22,6 +22,7 @@ class Waiting:
         """Whether the master that was heard is about to yield: a lesser one, or one that left."""
         self.candidacy: str | None = None
         """Why it would be master but for its sync group, which is not ready."""
+        self._preempt_at: int | None = None
         self._since = 0
         self._expectation = ""  # why an expiring timer is no surprise
 
@@ -29,10 +30,20 @@ class Waiting:
         """This one is master: this router itself, or nobody that is known."""
         self.master = master
         self.interval = self._situation.router.advertisement_interval
+        self._preempt_at = None
+
+    def bides(self, now: int) -> bool:
+        """Whether a lesser master is to be left alone yet (`preempt_delay`)."""
+        delay = self._situation.router.manners.preempt_delay
+        if delay and self._preempt_at is None:
+            self._preempt_at = now + delay
+        return self._preempt_at is not None and now < self._preempt_at
 
     def follow(self, heard: Advertisement, sender: IPAddress) -> None:
         """The sender is master. Its interval counts (RFC 9568, 6.1)."""
         self.master, self.interval = sender, heard.interval
+        if heard.priority >= self._situation.priority:
+            self._preempt_at = None
 
     def begin(self, now: int, wait: int | None = None) -> None:
         """Wait afresh, for the master-down interval if nothing else is said."""

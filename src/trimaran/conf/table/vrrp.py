@@ -1,14 +1,13 @@
 """Keywords of virtual routers: `vrrp_instance` and what stands in it."""
 
 from trimaran.conf.schema import Block, Entries, Keyword
-from trimaran.conf.table import transport
+from trimaran.conf.table import timing, transport
 from trimaran.conf.table.addresses import OPTIONS, VIRTUAL_ADDRESS
 from trimaran.conf.table.groups import VRRP_SYNC_GROUP
 from trimaran.conf.table.notify import INSTANCE_NOTIFY
 from trimaran.conf.table.routing import INSTANCE as ROUTING
 from trimaran.conf.table.tracking import INSTANCE_TRACKS
 from trimaran.conf.values import (
-    UINT32,
     Choice,
     Flag,
     Integer,
@@ -66,6 +65,14 @@ VERSION = Keyword(
     Choice({"2": 2, "3": 3}),
     "Version of VRRP; IPv6: 3. Default: `vrrp_version`.",
 )
+ACCEPT = Keyword("accept", Flag(), "Take packets to the addresses; the default.", default=False)
+NO_ACCEPT = Keyword(
+    "no_accept",
+    Flag(),
+    "Drop packets to the addresses (by nftables), unless the priority is 255: they are for what is "
+    "forwarded only. `accept` wins.",
+    default=False,
+)
 DONT_TRACK_PRIMARY = Keyword(
     "dont_track_primary",
     Flag(),
@@ -85,16 +92,6 @@ NO_VIRTUAL_IPADDRESS = Keyword(
     "That it has no addresses is meant.",
     default=False,
 )
-GARP_MASTER_DELAY = Keyword(
-    "garp_master_delay",
-    Seconds(0, 4294 * SECOND, decimals=0),
-    "A new master announces its addresses again after this. Default: `vrrp_garp_master_delay`.",
-)
-GARP_MASTER_REPEAT = Keyword(
-    "garp_master_repeat",
-    Integer(1, UINT32),
-    "Announcements each time. Default: `vrrp_garp_master_repeat`.",
-)
 VRRP_INSTANCE = Keyword(
     "vrrp_instance",
     Text("NAME"),
@@ -112,12 +109,13 @@ VRRP_INSTANCE = Keyword(
             NOPREEMPT,
             VERSION,
             *transport.INSTANCE,
+            ACCEPT,
+            NO_ACCEPT,
             DONT_TRACK_PRIMARY,
             *INSTANCE_TRACKS,
             VIRTUAL_IPADDRESS,
             NO_VIRTUAL_IPADDRESS,
-            GARP_MASTER_DELAY,
-            GARP_MASTER_REPEAT,
+            *timing.INSTANCE,
             *ROUTING,
             *INSTANCE_NOTIFY,
         ),
@@ -127,19 +125,7 @@ VRRP_INSTANCE = Keyword(
 # --- in global_defs
 
 VRRP_VERSION = Keyword("vrrp_version", VERSION.argument, "Version of VRRP.", default=2)
-VRRP_GARP_MASTER_DELAY = Keyword(
-    "vrrp_garp_master_delay",
-    GARP_MASTER_DELAY.argument,
-    "Default of `garp_master_delay`.",
-    default=5 * SECOND,
-)
-VRRP_GARP_MASTER_REPEAT = Keyword(
-    "vrrp_garp_master_repeat",
-    GARP_MASTER_REPEAT.argument,
-    "Default of `garp_master_repeat`.",
-    default=5,
-)
-GLOBAL = (*transport.GLOBAL, VRRP_VERSION, VRRP_GARP_MASTER_DELAY, VRRP_GARP_MASTER_REPEAT)
+GLOBAL = (*transport.GLOBAL, VRRP_VERSION, *timing.GLOBAL)
 """What `global_defs` says for all virtual routers."""
 
 TOP = (VRRP_SYNC_GROUP, VRRP_INSTANCE)

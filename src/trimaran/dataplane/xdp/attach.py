@@ -105,14 +105,20 @@ def _frames_sent(interface: str) -> int:
     return total
 
 
-def attach(interface: str, programs: Programs, tables: Tables) -> Attachment:
-    """Attaches, or replaces an older program of ours in one step, in the mode that it has."""
+def attach(
+    interface: str, programs: Programs, tables: Tables, *, force: bool = False
+) -> Attachment:
+    """Attaches, or replaces an older program of ours in one step, in the mode that it has.
+
+    Another's program is replaced so only by `force`.
+    """
     link = read_link(interface)
     number, mode = libbpf.xdp_query(link.index)
-    if number and not is_ours(number):
+    foreign = number and not is_ours(number)
+    if foreign and not force:
         raise DataplaneError(
             f"interface {interface} already has an XDP program (number {number}) that is not "
-            "trimaran's"
+            "trimaran's: take it off, or have it replaced by trimaran xdp attach --force"
         )
     if number:
         present = mode_name(mode)
@@ -122,7 +128,8 @@ def attach(interface: str, programs: Programs, tables: Tables) -> Attachment:
             libbpf.xdp_attach(link.index, programs.main, _FLAGS[present], old)
         finally:
             os.close(old)
-        return Attachment(present, None if present == NATIVE else "as before the restart")
+        before = "as the program had that it replaces" if foreign else "as before the restart"
+        return Attachment(present, None if present == NATIVE else before)
     describe(link, NATIVE, tables)
     try:
         libbpf.xdp_attach(link.index, programs.main, _FLAGS[NATIVE])

@@ -36,7 +36,9 @@ class Map:
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """The whole. `capacity`: connections that there is room for; `live`: by state.
-    `templates`: persistent clients remembered; they take room as connections do."""
+    `templates`: persistent clients remembered; they take room as connections do. `unresolved`:
+    real servers whose MAC address is not known: others get their connections. `events`: what
+    happened to packets since the tables were made, by name, if it did."""
 
     attached: tuple[Attached, ...]
     maps: tuple[Map, ...]
@@ -44,6 +46,8 @@ class Inspection:
     capacity: int
     live: dict[str, int]
     templates: int
+    unresolved: tuple[str, ...]
+    events: dict[str, int]
 
 
 def inspect() -> Inspection:
@@ -68,6 +72,8 @@ def inspect() -> Inspection:
             len(tables.flows) // 2,
             XdpView(tables).live_flows(),
             int(tables.templates.sum()),
+            tuple(sorted(map(str, XdpView(tables).unresolved_neighbours()))),
+            {event.name: n for event, n in tables.event_totals().items() if n},
         )
     finally:
         tables.close()
@@ -76,5 +82,9 @@ def inspect() -> Inspection:
 def _map(descriptor: int) -> Map:
     info = libbpf.map_info(descriptor)
     return Map(
-        info.name, info.id, info.max_entries, info.value_size, info.max_entries * info.value_size
+        info.name,
+        info.id,
+        info.max_entries,
+        info.value_size,
+        info.max_entries * (info.value_size or 1),  # a ring buffer's entries are bytes
     )

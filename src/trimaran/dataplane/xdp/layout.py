@@ -219,7 +219,7 @@ BEHAVIOUR: Final = np.dtype(
         ("secure_tcp", "<i4"),
         ("drop_packet", "<i4"),
         ("am_droprate", "<i4"),
-        ("reserved", "<i4"),
+        ("drop_entry", "<i4"),
     ]
 )
 

@@ -276,7 +276,7 @@ def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:
     live["hash_seed"] = secrets.randbits(64)
     live["tick_multiplier"] = (layout.TICKS_PER_SECOND << 24) // _jiffies_per_second(source)
     live["icmp_per_second"] = ICMP_PER_SECOND
-    live["behaviour"] = (*astuple(Behaviour()), 0)
+    live["behaviour"] = astuple(Behaviour())
     set_lifetimes(tables, Timeouts())
     live["version"] = version
 

@@ -3,8 +3,6 @@
 import errno
 from collections.abc import Collection
 
-import numpy as np
-
 from trimaran.dataplane.base import (
     Behaviour,
     DataplaneError,
@@ -18,9 +16,7 @@ from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.behaviour import write_behaviour
 from trimaran.dataplane.xdp.editor import Editor
 from trimaran.dataplane.xdp.held import set_held
-from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.loader import running_maps, set_lifetimes
-from trimaran.dataplane.xdp.records import server_key
 from trimaran.dataplane.xdp.statistics import zero
 from trimaran.dataplane.xdp.tables import Tables
 from trimaran.dataplane.xdp.view import XdpView
@@ -106,13 +102,6 @@ class XdpOperator(XdpView):
     def wanted_neighbours(self) -> set[IPAddress]:
         """Addresses that `set_neighbour` should be called for."""
         return self._editor.servers.ways.addresses()
-
-    def unresolved_neighbours(self) -> set[IPAddress]:
-        """Addresses of destinations that cannot be sent to, because it was not."""
-        records, known = self.tables.destinations, DestinationFlag.RESOLVED | DestinationFlag.LOCAL
-        lacking = records["flags"] & (DestinationFlag.CONFIGURED | known)
-        found = np.flatnonzero(lacking == DestinationFlag.CONFIGURED).tolist()
-        return {server_key(self.tables, destination).address for destination in found}
 
 
 def no_synchronisation() -> Refused:

@@ -71,12 +71,15 @@ class XdpDataplane(XdpOperator):
         """Descriptor of the program, for test runs."""
         return self._loaded.programs.main
 
-    def attach(self, interface: str) -> Attachment:
-        """Puts the program on an interface, native if that works, else generic; idempotent."""
+    def attach(self, interface: str, *, force: bool = False) -> Attachment:
+        """Puts the program on an interface, native if that works, else generic; idempotent.
+
+        `force`: in place of another's program, too.
+        """
         index = attach.read_link(interface).index
         if self._indices.get(interface) != index:
             programs, tables = self._loaded.programs, self._loaded.tables
-            self._attachments[interface] = attach.attach(interface, programs, tables)
+            self._attachments[interface] = attach.attach(interface, programs, tables, force=force)
             self._indices[interface] = index
         return self._attachments[interface]
 

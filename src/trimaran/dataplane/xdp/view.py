@@ -27,6 +27,7 @@ from trimaran.dataplane.xdp.records import (
     connected_server,
     read_destination,
     read_settings,
+    server_key,
     service_key,
     template_server,
 )
@@ -193,6 +194,14 @@ class XdpView:
     def connection_table_size(self) -> int:
         """How many connections of IPv4 fit."""
         return len(self.tables.flows)
+
+    def unresolved_neighbours(self) -> set[IPAddress]:
+        """Addresses of destinations whose MAC address is not known, so that nothing goes there."""
+        flag = layout.DestinationFlag
+        asked = flag.CONFIGURED | flag.RESOLVED | flag.LOCAL
+        lacking = self.tables.destinations["flags"] & asked
+        found = np.flatnonzero(lacking == flag.CONFIGURED).tolist()
+        return {server_key(self.tables, destination).address for destination in found}
 
     def events(self) -> dict[layout.Event, int]:
         """How often each event of the packet path happened."""
