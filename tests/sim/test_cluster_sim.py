@@ -36,11 +36,7 @@ def test_no_story_breaks_an_invariant(seed: int) -> None:
     [
         ("vrrp.possession.Possession.release", lambda self, succeeded: None, "and holds"),
         ("vrrp.machine.as_master", lambda *facts: Verdict.INSIST, "are both master"),
-        (
-            "vrrp.situation.master_down_interval",
-            lambda version, priority, interval, *more: 6 * interval,
-            "has no master",
-        ),
+        ("vrrp.situation.master_down_interval", lambda v, p, i, adverts: 6 * i, "has no master"),
         ("vrrp.group._share_faults", lambda members: iter(()), "only some are master"),
         ("vrrp.group.Group._demote", lambda self, members: iter(()), "only some are master"),
     ],
