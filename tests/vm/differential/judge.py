@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from frames import VIP, server_mac
+from families import FOUR, SIX
 from golden import masked
-from packets import directors_error, to_the_stack
+from seen import directors_error, to_the_stack
 from traffic import FOLD, Event, Frame, History, Wait, Zero
 from worlds import KernelWorld, XdpWorld, attempt, by_key
 
@@ -15,7 +15,9 @@ from trimaran.dataplane.base import Behaviour, Connection, Counters, ServiceView
 from trimaran.dataplane.steps import AddService, DeleteDestination, DeleteService
 from trimaran.model.service import Protocol, ServiceKey
 
-ANCHOR = AddService(ServiceKey(Protocol.TCP, VIP, 9), Settings("rr"))
+ANCHORS = [
+    AddService(ServiceKey(Protocol.TCP, family.vip, 9), Settings("rr")) for family in (FOUR, SIX)
+]
 BATCH_SECONDS = 1.0
 HORIZON = 1.5
 """Seconds. No frame is sent while an entry is about to end within this: IPVS's timers are late."""
@@ -65,7 +67,7 @@ class Judge:
         """Raises `Difference` at the first one, and `Stalled`."""
         for world in (self.kernel, self.xdp):
             world.clear()
-            assert attempt(world.operator, ANCHOR) == 0
+            assert not any(attempt(world.operator, anchor) for anchor in ANCHORS)
         self._before = self.kernel.totals(), self.xdp.totals()
         self._done: list[str] = []
         self._told = False
@@ -155,7 +157,8 @@ class Judge:
                 self._fail(f"XDP left it to the kernel, which sent {_shown(theirs)}")
         elif _masked(theirs) != _masked(out):
             self._fail(f"frames:\nkernel {_shown(theirs)}\nXDP    {_shown(out)}")
-        if out and frame.conversation is not None and out[:5] == server_mac(100)[:5]:
+        servers = self._history.family.server_mac(100)[:5]
+        if out and frame.conversation is not None and out[:5] == servers:
             self._history.went_to(frame.conversation, 100 + out[5])
 
     def _compare_tables(self) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from families import FOUR, SIX
 from judge import Difference, Judge, Stalled
 from traffic import FOLD, History
 from worlds import both
@@ -34,8 +35,9 @@ def test_both_do_the_same(judge: Judge) -> None:
     begin = time.monotonic()
     seed = FIRST_SEED
     while time.monotonic() < begin + SECONDS if SECONDS else seed < FIRST_SEED + FEW:
-        # Every fourth lives in a hurry: entries end, and are waited for.
-        history = History(seed, seed, short_lived=seed % 4 == 0)
+        # Every third is of IPv6. Every fourth lives in a hurry: entries end, and are waited for.
+        family = SIX if seed % 3 == 0 else FOUR
+        history = History(seed, seed, family=family, short_lived=seed % 4 == 0)
         try:
             judge.run(history, LENGTH)
         except Stalled:

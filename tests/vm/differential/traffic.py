@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import packets
-from frames import VIP, ip, server
-from packets import ACK, FIN, RST, SYN, Endpoints, framed
+from families import FOUR, Family
+from packets import ACK, FIN, RST, SYN, Endpoints
 
 from trimaran.dataplane.base import (
     FALLBACK,
@@ -37,7 +37,7 @@ from trimaran.dataplane.xdp.limits import SCHEDULERS
 from trimaran.model.service import Forwarding, Protocol, ServiceKey
 
 LEFT_OUT = {
-    "IPv6, firewall marks, persistence engines": "not served by XDP (limits.py)",
+    "firewall marks, persistence engines": "not served by XDP (limits.py)",
     "persistence of UDP, edited persistence": "differ on purpose (docs/ipvs-differences.md)",
     "the end of templates": "decided otherwise (docs/ipvs-differences.md)",
     "drop_packet": "the kernel's count of candidates goes on from before",
@@ -119,7 +119,10 @@ class History:
     The judge tells where frames went (`went_to`), so that servers there can answer.
     """
 
-    def __init__(self, seed: int, number: int, *, short_lived: bool = False) -> None:
+    def __init__(
+        self, seed: int, number: int, *, family: Family = FOUR, short_lived: bool = False
+    ) -> None:
+        self.family = family
         self._chance = random.Random(seed)
         self._first_port = 1024 + number % 6000 * 8
         self._short_lived = short_lived
@@ -163,13 +166,13 @@ class History:
             yield Timeouts(*(self._chance.randrange(2, 6) for _ in range(3)))
         protocols = [Protocol.TCP, Protocol.UDP, Protocol.SCTP, Protocol.TCP, Protocol.TCP]
         for place, protocol in enumerate(protocols):
-            key = ServiceKey(protocol, VIP, self._first_port + place)
+            key = ServiceKey(protocol, self.family.vip, self._first_port + place)
             if (
                 protocol is not Protocol.UDP
                 and not self._short_lived
                 and self._chance.random() < 0.3
             ):
-                netmask = self._chance.choice([0xFFFFFFFF, 0xFFFFFFF0, 0xFFFFFF00, 0])
+                netmask = self._chance.choice(self.family.netmasks)
                 self._persistence[key] = Persistence(self._chance.choice([100, 360]), netmask)
             yield from self._add_service(key, self._settings(key))
 
@@ -199,7 +202,7 @@ class History:
         if self._chance.random() < 0.25:
             upper = self._chance.randrange(1, 7)
             lower = self._chance.randrange(0, upper + 1)
-        return Destination(server(last, port), weight, forwarding, upper, lower, tunnel)
+        return Destination(self.family.server(last, port), weight, forwarding, upper, lower, tunnel)
 
     def _add(self, key: ServiceKey, last: int) -> AddDestination:
         destination = self._destination(key, last)
@@ -267,9 +270,11 @@ class History:
 
     def _first_frame(self) -> Frame:
         key = self._chance.choice([*self._services, *self._services, *self._deleted])
-        client = f"10.0.{self._chance.randrange(3)}.{self._chance.randrange(1, 30)}"
+        client = self.family.clients.format(
+            self._chance.randrange(3), self._chance.randrange(1, 30)
+        )
         port = 20 if self._chance.random() < 0.03 else self._chance.randrange(1024, 60000)
-        conversation = _Conversation(key, Endpoints(client, port, str(VIP), key.port))
+        conversation = _Conversation(key, Endpoints(client, port, str(key.address), key.port))
         self._conversations.append(conversation)
         return self._inwards(len(self._conversations) - 1, first=True)
 
@@ -296,40 +301,41 @@ class History:
         conversation = self._conversations[number]
         ends = self._answering(conversation, last)
         if self._chance.random() < 0.06:
-            kind, code = self._chance.choice([(3, 1), (3, 3), (3, 4), (11, 0), (4, 0), (12, 0)])
-            _, transport = self._transport(conversation.key, ends.reversed())
-            quoted = ip(
-                transport, conversation.key.protocol.number, source=ends.target, target=ends.source
-            )
-            message = packets.error(kind, code, quoted[: self._chance.choice([28, 600])])
-            packet = ip(message, packets.ICMP, source=ends.source, target=ends.target)
-            what = f"{conversation.key} server {last}: ICMP {kind}/{code} about {ends.reversed()}"
-            return Frame(what, framed(packet), None)
+            return self._error(f"server {last}", ends.source, conversation.key, ends.reversed())
         what, transport = self._transport(conversation.key, ends)
         return self._frame(None, conversation.key, ends, what, transport)
 
     def _answering(self, conversation: _Conversation, last: int) -> Endpoints:
         key, client = conversation.key, conversation.ends
         port = key.port + (8 * (last - 100) if last % 2 else 0)
-        return Endpoints(str(server(last).address), port, client.source, client.source_port)
+        return Endpoints(
+            str(self.family.server(last).address), port, client.source, client.source_port
+        )
 
     def _error_inwards(self, number: int) -> Frame:
         """From a router on the client's side, about what the service sent."""
         conversation = self._conversations[number]
         ends = conversation.ends.reversed()
-        kind, code = self._chance.choice([(3, 1), (3, 3), (3, 4), (11, 0), (4, 0), (5, 1), (12, 0)])
-        _, transport = self._transport(conversation.key, ends)
-        quoted = ip(
-            transport, conversation.key.protocol.number, source=ends.source, target=ends.target
-        )
-        message = packets.error(kind, code, quoted[: self._chance.choice([28, 600])])
-        packet = ip(message, packets.ICMP, source="10.9.9.9", ttl=self._ttl())
-        return Frame(f"{conversation.key} router: ICMP {kind}/{code} about {ends}", framed(packet))
+        return self._error("router", self.family.router, conversation.key, ends, self._ttl())
+
+    def _error(
+        self, who: str, source: str, key: ServiceKey, about: Endpoints, ttl: int = 64
+    ) -> Frame:
+        """An ICMP error, to the source of the packet that it is about."""
+        kind, code = self._chance.choice(self.family.errors)
+        _, transport = self._transport(key, about)
+        quoted = self.family.packet(transport, key.protocol.number, about)
+        quoted = quoted[: self._chance.choice([len(quoted) - len(transport) + 8, 600])]
+        ends = Endpoints(source, 0, about.source, 0)
+        message = self.family.error(kind, code, quoted, ends)
+        packet = self.family.packet(message, self.family.icmp, ends, ttl)
+        what = f"{key} {who}: ICMP {kind}/{code} about {about}"
+        return Frame(what, self.family.framed(packet, ends))
 
     def _transport(
         self, key: ServiceKey, ends: Endpoints, *, first: bool = False
     ) -> tuple[str, bytes]:
-        size = self._chance.choice([0, 0, 0, 1, 10, 100, 1100])
+        size = self._chance.choice([0, 0, 0, 1, 10, 100, self.family.big])
         data = b"d" * size
         if key.protocol is Protocol.UDP:
             return f"{size} bytes", packets.udp(ends, data)
@@ -358,33 +364,27 @@ class History:
     ) -> Frame:
         ttl = self._ttl()
         dont_fragment = len(transport) > 800 or self._chance.random() < 0.7
-        packet = ip(
-            transport,
-            key.protocol.number,
-            source=ends.source,
-            target=ends.target,
-            ttl=ttl,
-            fragment=0x4000 if dont_fragment else 0,
-        )
+        packet = self.family.packet(transport, key.protocol.number, ends, ttl, df=dont_fragment)
         df = " DF" if dont_fragment else ""
         label = (
             f"{key.protocol} {ends.source}:{ends.source_port} > {ends.target}:{ends.target_port} "
             f"{what}, TTL {ttl}{df}"
         )
-        return Frame(label, framed(packet), conversation)
+        return Frame(label, self.family.framed(packet, ends), conversation)
 
     def _ttl(self) -> int:
         return self._chance.choice([1, 2, 255, *[64] * 20])
 
     def _stray(self) -> Frame:
         """For no service: the director's own business."""
-        ends = Endpoints("10.0.0.77", self._chance.randrange(1024, 60000), str(VIP), 7)
+        source, port = self.family.stray, self._chance.randrange(1024, 60000)
+        ends = Endpoints(source, port, str(self.family.vip), 7)
         number, transport = self._chance.choice(
             [
                 (6, packets.tcp(ends, SYN)),
                 (17, packets.udp(ends)),
-                (packets.ICMP, packets.ping(1, 1)),
+                (self.family.icmp, self.family.ping(1, 1, ends)),
             ]
         )
-        packet = ip(transport, number, source=ends.source)
-        return Frame(f"stray: protocol {number}", framed(packet))
+        packet = self.family.packet(transport, number, ends)
+        return Frame(f"stray: protocol {number}", self.family.framed(packet, ends))

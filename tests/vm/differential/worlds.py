@@ -12,10 +12,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 
 import numpy as np
-from frames import DROP, PASS, REDIRECT, TX, Director
+from frames import DROP, PASS, REDIRECT, TX, Director, server
+from frames6 import VIP6, Director6, server6
 from golden_bench import Bench, ip, namespace
 from own_network import own_network
-from packets import IPV4, echo, echoed
+from seen import echo, echoed, is_housekeeping
 
 from trimaran.dataplane.base import (
     Behaviour,
@@ -34,7 +35,7 @@ from trimaran.dataplane.xdp.loader import Loaded, load, set_lifetimes
 from trimaran.dataplane.xdp.plane import XdpDataplane
 
 PREFIX = "vm-diff-"
-SMALL_MTU_SERVER, SMALL_MTU = 104, 1000
+SMALL_MTUS = ((server(104), 1000), (server6(104), 1400))
 _PATIENCE = 60.0
 """Seconds, for what takes milliseconds."""
 _DEFENCES = 2.0
@@ -63,11 +64,16 @@ class KernelWorld:
         with bench.inside():
             self.operator = IpvsOperator.open()
             subprocess.run(
-                ["sysctl", "-qw", "net.ipv4.icmp_ratemask=0", "net.ipv4.conf.all.rp_filter=0"],
+                [
+                    *("sysctl", "-qw", "net.ipv4.icmp_ratemask=0", "net.ipv4.conf.all.rp_filter=0"),
+                    "net.ipv6.icmp.ratelimit=0",
+                ],
                 check=True,
             )
-            mtu = ("mtu", "lock", str(SMALL_MTU))
-            ip("route", "add", f"192.168.1.{SMALL_MTU_SERVER}", "dev", "eth1", *mtu)
+            # Not the source of what the director sends: the other world has none to choose.
+            ip("address", "change", f"{VIP6}/128", "dev", "eth1", "preferred_lft", "0")
+            for key, mtu in SMALL_MTUS:
+                ip("route", "add", str(key.address), "dev", "eth1", "mtu", "lock", str(mtu))
 
     def send(self, frame: bytes) -> list[bytes]:
         """The frames that come of it."""
@@ -77,7 +83,7 @@ class KernelWorld:
         emitted: list[bytes] = []
         while True:
             received = self._wire.recv(2048)
-            if received[12:14] != IPV4:
+            if is_housekeeping(received):
                 continue
             if (number := echoed(received)) is None:
                 emitted.append(received)
@@ -141,7 +147,7 @@ class XdpWorld:
     def lifetimes(self) -> "Sequence[float]":
         """Seconds that each entry still lives; negative for those that are over, but not swept."""
         tables = self._loaded.tables
-        control = tables.flows["control"]
+        control = np.concatenate([tables.flows["control"], tables.flows6["flow"]["control"]])
         control = control[control >> np.uint64(layout.PHASE_SHIFT) == layout.PHASE_LIVE]
         now = np.uint32(int(tables.tick()) & 0xFFFFFFFF)
         ticks = (control.astype(np.uint32) - now).view(np.int32)
@@ -162,7 +168,11 @@ class XdpWorld:
         tables.events["count"] = 0
         set_lifetimes(tables, Timeouts())
         self._director = Director(XdpDataplane(self._loaded), self._interface)
-        self._director.resolve(SMALL_MTU_SERVER, mtu=SMALL_MTU)
+        six = Director6(self._director)
+        for resolve, (_, mtu) in zip(
+            (self._director.resolve, six.resolve), SMALL_MTUS, strict=True
+        ):
+            resolve(104, mtu=mtu)
         self.operator.set_icmp_rate(1 << 20)
         self.set_behaviour(Behaviour())
         # Connections that another director opened are not to be taken over.
@@ -184,7 +194,7 @@ def both() -> Iterator[tuple[KernelWorld, XdpWorld]]:
         undo.callback(os.sched_setaffinity, 0, before)
         os.sched_setaffinity(0, {min(before)})
         bench = undo.enter_context(Bench(PREFIX))
-        loaded = load(Capacity(flows=1 << 12, services=64, destinations=256), print)
+        loaded = load(Capacity(flows=1 << 12, flows6=1 << 12, services=64, destinations=256), print)
         undo.callback(lambda: XdpDataplane(loaded).close(remove=True))
         interface = undo.enter_context(own_network(loaded.programs.main))
         kernel = KernelWorld(bench)
