@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from scapy.layers.inet import IP
 from scapy.layers.vrrp import VRRP, VRRPv3
 from scapy.packet import Packet
 from vrrp_network import Network, Router, network, wait_for
+
+from trimaran.vrrp import ah
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
@@ -124,6 +127,8 @@ def _look_at_the_adverts(net: Network) -> None:
 
 
 def _vrrp(advert: Packet) -> Packet:
+    if advert.haslayer(IP) and advert.proto == ah.PROTOCOL:
+        return VRRP(bytes(advert)[4 * advert.ihl + ah.LENGTH :])
     return advert.getlayer(VRRP) or advert.getlayer(VRRPv3)
 
 

@@ -32,11 +32,19 @@ def send(host: LabHost, payload: bytes, ttl: int = 255) -> None:
     host.output(["python3", "-c", SEND, payload.hex(), str(ttl), str(host.address)])
 
 
-def advertisement(priority: int, *, interval: int = 1, vrid: int = 1, version: int = 2) -> bytes:
+def advertisement(
+    priority: int,
+    *,
+    interval: int = 1,
+    vrid: int = 1,
+    version: int = 2,
+    kind: int = 1,
+    authentication: int = 0,
+    address: int = 10,
+) -> bytes:
     """An advertisement of version 2 for the VIP."""
-    body = bytes([version << 4 | 1, vrid, priority, 1, 0, interval, 0, 0]) + bytes(
-        [192, 168, 1, 10] + [0] * 8
-    )
+    head = bytes([version << 4 | kind, vrid, priority, 1, authentication, interval, 0, 0])
+    body = head + bytes([192, 168, 1, address] + [0] * 8)
     total = sum(struct.unpack(f"!{len(body) // 2}H", body))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
@@ -68,6 +76,10 @@ def test_the_address_has_its_label_and_prefix(module_lab: Lab) -> None:
         ("version", advertisement(200, version=5), 255),
         ("interval", advertisement(200, interval=7), 255),
         ("length", advertisement(200)[:12], 255),
+        ("length", advertisement(200) + b"\0" * 4, 255),
+        ("type", advertisement(200, kind=2), 255),
+        ("authentication type", advertisement(200, authentication=1), 255),
+        ("authentication type", advertisement(200, authentication=9), 255),
     ],
 )
 def test_an_invalid_packet_is_counted_and_changes_nothing(
@@ -83,6 +95,15 @@ def test_an_invalid_packet_is_counted_and_changes_nothing(
     )
     assert router(lb1)["state"] == "MASTER"
     assert router(lb1)["transitions"] == before["transitions"]
+
+
+def test_another_list_of_addresses_is_named(module_lab: Lab) -> None:
+    """It counts all the same, as for keepalived: here as a lesser one, which is answered."""
+    lb1, client = module_lab.host("lb1"), module_lab.host("client")
+    send(client, advertisement(1, address=66))
+    text = f"{client.address} advertises other addresses than ours: 192.168.1.66"
+    wait_until("it is named", lambda: text in lb1.log, 4)
+    assert router(lb1)["state"] == "MASTER"
 
 
 def test_a_new_master_announces_at_once_and_five_seconds_later(lab: Lab) -> None:

@@ -60,7 +60,7 @@ async def route_to(ipr: AsyncIPRoute, destination: IPAddress) -> Route:
     if message["type"] not in (_RTN_UNICAST, _RTN_LOCAL):
         raise NetError(f"cannot reach {destination}: not the address of one host")
     if message.get_attr("RTA_VIA") is not None:
-        raise NetError(f"cannot reach {destination}: its route has a next hop of the other family")
+        raise NetError(f"cannot reach {destination}: its route has an IPv6 next hop")
     metrics = message.get_attr("RTA_METRICS")
     mtu = metrics.get_attr("RTAX_MTU") if metrics is not None else None
     return Route(
@@ -114,6 +114,8 @@ def _apply(table: dict[tuple[int, IPAddress], Neighbour], message: Any) -> None:
     if message["family"] not in _FAMILIES:
         return
     ifindex, address = message["ifindex"], ip_address(message.get_attr("NDA_DST"))
+    if address.is_multicast:
+        return  # IPv6 keeps entries for groups, too
     mac = _mac(message) if message["event"] == "RTM_NEWNEIGH" else None
     if mac is None:
         table.pop((ifindex, address), None)
