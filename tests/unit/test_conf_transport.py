@@ -73,8 +73,8 @@ def test_a_device_may_be_left_untracked() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("10.0.0.1", "f:9:5: warning: 10.0.0.1 has no prefix length: /32, an address without a "
-         "network, is meant; write 10.0.0.1/32, or the length of its network"),
+        ("10.0.0.1", "f:9:5: error: '10.0.0.1' has no prefix length; write 10.0.0.1/24 (the length "
+         "of its network) or 10.0.0.1/32"),
         ("10.0.0.1/24 scope far", "f:9:23: error: 'far' is not a scope; write one of global, site, "
          "link, host, nowhere"),
         ("10.0.0.1/24 brd all", "f:9:21: error: 'all' is not a broadcast address; write an IPv4 "

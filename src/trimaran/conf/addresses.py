@@ -48,14 +48,15 @@ def _virtual_address(entry: Entry, interface: str | None, report: Report) -> Vir
             f"label '{label}' does not start with its device's name",
             f"write 'label {device}:NAME'",
         )
-    if "/" not in entry.at.text and entry.value.version == 4:
-        report.warning(
-            entry.at,
-            f"{entry.value.ip} has no prefix length: /32, an address without a network, is meant",
-            f"write {entry.value.ip}/32, or the length of its network",
-        )
     _report_ipv4_only(entry, report)
     peer = entry.get(table.PEER)
+    if peer is None and entry.value.version == 4 and "/" not in entry.at.text:
+        # keepalived takes it for /32, which is seldom meant: such an address has no network.
+        report.error(
+            entry.at,
+            f"'{entry.value.ip}' has no prefix length",
+            f"write {entry.value.ip}/24 (the length of its network) or {entry.value.ip}/32",
+        )
     # The length belongs to the address at the other end, if there is one.
     length = (entry.value if peer is None else peer).network.prefixlen
     return VirtualAddress(
