@@ -9,7 +9,7 @@ demo: setup
 	.venv/bin/trimaran lab demo
 
 test: setup lint
-	$(python) -m pytest -q -m "not long and not vm"
+	$(python) -m pytest -q -m "not long and not vm" $(again)
 
 test-long: setup
 	@tools/setup long
@@ -34,7 +34,7 @@ test-vm: vm
 	$(python) -m pytest -v tests/net/test_lab_vm.py
 	$(python) -m trimaran.lab.vm --timeout $(vm_seconds) --share build/vm \
 		$(python) -m pytest -v -o timeout=600 --durations=12 \
-		--junitxml build/vm/junit.xml $(vm_tests)
+		-o cache_dir=build/vm/cache --junitxml build/vm/junit.xml $(again) $(vm_tests)
 
 # Random histories on kernel IPVS and on XDP in the VM, seed after seed. A failure names its seed.
 seconds = 600
