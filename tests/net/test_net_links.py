@@ -197,7 +197,7 @@ def test_a_storm_of_events_neither_loses_anything_nor_holds_the_loop_up() -> Non
                     overflows += 1
                     return await links.links(ipr)
 
-                groups = events.LINKS | events.IPV4_ADDRESSES
+                groups = events.LINKS | events.ADDRESSES
                 async for _, after in events.follow(groups, dump, links._apply, buffer=20_000):
                     if after is not None:
                         known[after.index] = after
@@ -205,6 +205,7 @@ def test_a_storm_of_events_neither_loses_anything_nor_holds_the_loop_up() -> Non
         tasks = [asyncio.create_task(pulse()), asyncio.create_task(follow())]
         while not known:
             await asyncio.sleep(0.01)
+            assert not tasks[1].done(), tasks[1].exception()
         storm = await asyncio.create_subprocess_exec(
             "ip", "-batch", "-", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
