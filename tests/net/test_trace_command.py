@@ -13,16 +13,17 @@ TRACE = ["trimaran", "xdp", "trace"]
 
 def test_a_request_is_seen_as_it_is_served(lab: Lab) -> None:
     lb1, client = lab.directors[0], lab.host("client")
-    tracing = lb1.start([*TRACE, "--port", "80", "--json", "--count", "5"], Path("trace.log"))
+    tracing = lb1.start([*TRACE, "--port", "80", "--json", "--count", "12"], Path("trace.log"))
     log = lb1.directory / "trace.log"
 
     def told() -> bool:
         curl(client)
         return tracing.poll() is not None
 
-    wait_until("five packets are told of", told, 10)
+    # More than one connection has: the first one may have begun before the trace.
+    wait_until("packets are told of", told, 20)
     documents = [json.loads(line) for line in log.read_text().splitlines()]
-    assert len(documents) == 5
+    assert len(documents) == 12
     assert {d["virtual_address"] for d in documents} == {VIP}
     assert {d["client"] for d in documents} == {str(client.address)}
     assert {d["verdict"] for d in documents} == {"forwarded"}
