@@ -62,8 +62,8 @@ def persistent_connections(director: Director, key: ServiceKey = HTTP) -> dict[i
     }
 
 
-def expire_templates(director: Director, left: float = 0) -> None:
-    """Leaves templates that many seconds."""
+def expire_templates(director: Director, left: float = -0.25) -> None:
+    """Leaves templates that many seconds; less than none is past for the kernel's clock, too."""
     flows = director.plane.tables.flows
     of_templates = flows["transport"] >> 40 & 1 == 1
     tick = int(director.plane.tables.tick() + left * 16) & 0xFFFFFFFF
