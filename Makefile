@@ -34,7 +34,7 @@ test-vm: vm
 	$(python) -m pytest -v tests/net/test_lab_vm.py
 	$(python) -m trimaran.lab.vm --timeout $(vm_seconds) --share build/vm \
 		$(python) -m pytest -v -o timeout=600 --durations=12 \
-		-o cache_dir=build/vm/cache --junitxml build/vm/junit.xml $(again) $(vm_tests)
+		--junitxml build/vm/junit.xml $(vm_tests)
 
 # Random histories on kernel IPVS and on XDP in the VM, seed after seed. A failure names its seed.
 seconds = 600
