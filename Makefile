@@ -9,7 +9,7 @@ demo: setup
 	.venv/bin/trimaran lab demo
 
 test: setup lint
-	$(python) -m pytest -q -m "not long and not vm" $(again)
+	$(python) -m pytest -q -m "not long and not vm"
 
 test-long: setup
 	@tools/setup long
