@@ -31,13 +31,11 @@ def test_synchronised_connections_outlive_their_director_and_its_return(bare_lab
     assert (outcome.lost, outcome.whole) == (0, DOWNLOADS)
 
 
-@pytest.mark.long
 def test_maglev_needs_no_synchronisation(bare_lab: Lab) -> None:
     outcome = attempt(bare_lab, MAGLEV)
     assert (outcome.lost, outcome.whole) == (0, DOWNLOADS)
 
 
-@pytest.mark.long
 def test_without_either_connections_are_lost(bare_lab: Lab) -> None:
     assert attempt(bare_lab, NEITHER).lost > CONNECTIONS // 4
 

@@ -57,7 +57,7 @@ def test_every_other_keyword_of_keepalived_is_refused_by_its_name() -> None:
             assert verdict.message.startswith(
                 "not supported" if instead is None else f"'{keyword}'"
             )
-            assert verdict.advice == instead or WHY.get((path, keyword))
+            assert verdict.advice == (instead or WHY.get((path, keyword)))
 
 
 def test_what_is_said_of_unsupported_keywords_is_about_keywords() -> None:

@@ -88,7 +88,7 @@ _STOP_OTHERS_SECONDS = 0.35
 _STOP_SECONDS = 1.0
 """All that a stop may take; what a hand-over takes of it is not there for a plane that hangs."""
 _STOP_LAST_SECONDS = 0.12
-"""What is there all the same: a plane that does not hang takes a tenth of it."""
+"""What is there all the same; of a plane that takes longer the steward removes the programs."""
 _LAST_SCRIPTS_SECONDS = 5.0
 _STOP_IPVS_SECONDS = 3.0
 """Thousands of services take their time to be removed."""
