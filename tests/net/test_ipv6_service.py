@@ -31,6 +31,7 @@ vrrp_instance ip6 {{
 }}
 virtual_server {VIP} 80 {{
   lvs_sched mh
+  mh-port
   lvs_method DR
   protocol TCP
   delay_loop 1
