@@ -34,7 +34,7 @@ from frames import (
 from golden import load
 from own_network import GATEWAY, INTERFACE, mac_text
 
-from trimaran.dataplane.base import Destination, Service, Settings, TcpState
+from trimaran.dataplane.base import Behaviour, Destination, Service, Settings, TcpState
 from trimaran.dataplane.states import REUSABLE
 from trimaran.dataplane.xdp.layout import Event
 from trimaran.dataplane.xdp.plane import XdpDataplane
@@ -46,7 +46,7 @@ CLIENT = "10.0.0.9"
 TICK = 0.07
 """Seconds after which the program asks the kernel again for a way."""
 FLAGS = {"syn": SYN, "fin": FIN, "ack": ACK, "rst": RST}
-TABLES = load("state-tables")["tcp"]["normal"]
+TABLES = load("state-tables")["tcp"]
 
 
 def masquerade(director: Director, *lasts: int, key: ServiceKey = HTTP, port: int = 8080) -> None:
@@ -278,9 +278,13 @@ def put_state(director: Director, state: TcpState, *, answered: bool) -> None:
         loads["connections"][destination_of(control)] -= np.uint64(1)
 
 
+@pytest.mark.parametrize(("tables", "secure"), [("normal", 0), ("secure_tcp", 3)])
 @pytest.mark.parametrize("event", list(FLAGS))
 @pytest.mark.parametrize("direction", ["input", "output"])
-def test_every_state(gateway: Director, event: str, direction: str) -> None:
+def test_every_state(
+    gateway: Director, event: str, direction: str, tables: str, secure: int
+) -> None:
+    gateway.plane.set_behaviour(Behaviour(secure_tcp=secure))
     masquerade(gateway, 101)
     for state in TcpState:
         gateway.send(tcp(SYN))
@@ -291,7 +295,7 @@ def test_every_state(gateway: Director, event: str, direction: str) -> None:
             continue
         else:
             assert gateway.send(tcp(FLAGS[event]))[0] == TX
-        expected = TABLES[direction][event][state]
+        expected = TABLES[tables][direction][event][state]
         assert gateway.state() == expected, state
         active = expected in load("state-tables")["tcp"]["active"]
         assert gateway.service().destinations[0].active_connections == active

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from frames import ACK, FIN, RST, SYN, Director, tcp
 
-from trimaran.dataplane.base import TcpState
+from trimaran.dataplane.base import Behaviour, TcpState
 from trimaran.dataplane.states import REUSABLE
 from trimaran.dataplane.xdp.tables import destination_of
 
@@ -32,8 +32,10 @@ def put_state(director: Director, state: TcpState) -> None:
         loads["connections"][destination] -= np.uint64(1)
 
 
+@pytest.mark.parametrize(("tables", "secure"), [("normal", 0), ("secure_tcp", 3)])
 @pytest.mark.parametrize("event", list(FLAGS))
-def test_every_state(director: Director, event: str) -> None:
+def test_every_state(director: Director, event: str, tables: str, secure: int) -> None:
+    director.plane.set_behaviour(Behaviour(secure_tcp=secure))
     director.serve(101)
     for state in TcpState:
         port = 1000 + state
@@ -41,7 +43,7 @@ def test_every_state(director: Director, event: str) -> None:
         put_state(director, state)
         if not (event == "syn" and state in REUSABLE):
             assert director.chosen(tcp(FLAGS[event], port=port)) == 101
-            expected = GOLDEN["normal"]["input-only"][event][state]
+            expected = GOLDEN[tables]["input-only"][event][state]
             (flow,) = director.flows()
             assert flow.state == expected, state
             assert flow.expires == GOLDEN["timeouts"][TcpState[expected]] - 1
