@@ -14,7 +14,8 @@ import pytest
 from net_segment import inside, ip
 
 from trimaran.daemon.checker import Checker
-from trimaran.daemon.messages import ServersStatus
+from trimaran.daemon.messages import ServersStatus, ServerStatus
+from trimaran.health.administration import Place
 from trimaran.model.check import CheckTiming, TcpCheck
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.service import (
@@ -57,13 +58,17 @@ class Observed:
     """A running checker and the latest that it reported."""
 
     def __init__(self) -> None:
-        self.latest = ServersStatus(())
+        self.latest: dict[Place, ServerStatus] = {}
         self.reports = 0
         self._news = asyncio.Event()
         self.checker = Checker(self._take)
 
     def _take(self, status: ServersStatus) -> None:
-        self.latest = status
+        if status.whole:
+            self.latest.clear()
+        for place in status.gone:
+            del self.latest[place]
+        self.latest |= {(one.service, one.server): one for one in status.servers}
         self.reports += 1
         self._news.set()
 
@@ -79,7 +84,7 @@ class Observed:
 
     def standings(self) -> list[str]:
         words = {True: "up", False: "down", None: "unknown"}
-        return [f"{words[server.up]}: {server.reason}" for server in self.latest.servers]
+        return [f"{words[server.up]}: {server.reason}" for server in self.latest.values()]
 
     async def __aenter__(self) -> "Observed":
         return self
@@ -255,13 +260,13 @@ def test_a_reload_keeps_what_did_not_change(listener: socket.socket) -> None:
             slow = CheckTiming(delay_loop=60 * SECOND)
             observed.checker.configure((service(keep, drop),))
             await observed.until("up: connected", "down: connection refused")
-            since = observed.latest.servers[0].since
+            before, *_ = observed.latest.values()
 
             changed = check(port_of(listener), timing=slow)
             observed.checker.configure((service(keep), service(changed, port=443)))
             await observed.until("up: connected", "unknown: not checked yet", seconds=0.5)
             await observed.until("up: connected", "up: connected")
-            assert observed.latest.servers[0].since == since
+            assert next(iter(observed.latest.values())).since == before.since
 
             observed.checker.configure(())
             await observed.until()

@@ -14,7 +14,7 @@ from trimaran.conf import Diagnostic, Result, Severity, Span
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
-from trimaran.daemon.messages import Applied, ServerStatus
+from trimaran.daemon.messages import Applied, ServersStatus, ServerStatus
 from trimaran.daemon.reloading import Reloaded, Reloads, Verdict, beside
 from trimaran.dataplane.base import Service
 from trimaran.dataplane.difference import difference
@@ -223,26 +223,26 @@ class Director:
 
     def __init__(self, answers: dict[tuple[int, int], bool]) -> None:
         self._answers = answers
-        self.knowledge, self.roster = Knowledge(), Roster()
+        self.knowledge, self.roster = Knowledge(Config()), Roster()
         self.dataplane: list[Service] = []
         self.steps: list[Step] = []
 
     def load(self, config: Config) -> None:
         """Start with a configuration, or go over to it; the checks have answered at the end."""
-        self.knowledge.forget_others(config)
-        self._apply(config)  # what is known is in force at once
+        self.knowledge.configure(config)
+        self._apply()  # what is known is in force at once
         self.roster.configure(config.virtual_services, 0)
         for check in list(self.roster.checks()):
             self.roster.decide(check, CheckVerdict(self._answers[name(check)], "answered"), 0)
-        said = [
+        said = tuple(
             ServerStatus(s.service, s.server, s.verdict.up, 0, s.verdict.reason, s.verdict.weight)
             for s in self.roster.standings()
-        ]
-        self.knowledge.learn(config, said)
-        self._apply(config)
+        )
+        self.knowledge.learn(ServersStatus(said))
+        self._apply()
 
-    def _apply(self, config: Config) -> None:
-        desired, _ = self.knowledge.conclude(config)
+    def _apply(self) -> None:
+        desired, _ = self.knowledge.conclude()
         steps = difference(desired, self.dataplane)
         self.steps += steps
         self.dataplane = taken(self.dataplane, steps)

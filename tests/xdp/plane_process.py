@@ -10,6 +10,7 @@ import sys
 from ipaddress import ip_address
 
 from trimaran.daemon.messages import ConfigurePlane, HoldAddresses, Message
+from trimaran.daemon.news import News
 from trimaran.daemon.plane import Plane
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
@@ -29,7 +30,7 @@ async def main() -> None:
         Settings("rr"),
         (Destination(server, forwarding=Forwarding(sys.argv[1])),),
     )
-    plane.handle(ConfigurePlane((service,), ("eth1",)))
+    plane.handle(ConfigurePlane(News((service,)), ("eth1",)))
     plane.handle(HoldAddresses(1, ()))
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await plane.stop(orphaned=False)
