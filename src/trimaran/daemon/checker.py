@@ -16,6 +16,7 @@ import asyncio
 import errno
 import itertools
 import logging
+import os
 import random
 import select
 import socket
@@ -39,7 +40,7 @@ from trimaran.daemon.messages import (
     TrackerReadings,
 )
 from trimaran.daemon.news import Heard
-from trimaran.daemon.tasks import cancel, spawn
+from trimaran.daemon.tasks import end_of, spawn
 from trimaran.daemon.trackers import Trackers
 from trimaran.health import bfd, tcp
 from trimaran.health.administration import Place
@@ -126,7 +127,9 @@ class Checker:
     # Body of the checker process
 
     async def start(self) -> None:
-        """Nothing to set up: checks start with the configuration."""
+        """Checks start with the configuration. Their programs are to be found by the session
+        (`daemon.sessions`)."""
+        os.setsid()
 
     def handle(self, message: ToChild) -> None:
         match message:
@@ -185,7 +188,7 @@ class Checker:
                 timer.cancel()
         self._loop.remove_reader(self._answers.fileno())
         self._answers.close()
-        await cancel(tuple(self._ending))
+        await end_of(tuple(self._ending))
         await self._trackers.close()
 
     # Alarms: each probe has at most one, for its next start or for its attempt's time limit.

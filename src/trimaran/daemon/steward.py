@@ -23,6 +23,7 @@ from trimaran.daemon import (
     orders,
     orphans,
     reloading,
+    sessions,
     systemd,
 )
 from trimaran.daemon.acceptance import Acceptance
@@ -145,7 +146,7 @@ class Steward:
         self._synchronised = False
         self._stands_at = 0.0
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
-        self._checker = self._supervise("checker", self._checker_ready)
+        self._checker = self._supervise("checker", self._checker_ready, self._checker_died)
         xdp = ("plane", *map(str, astuple(capacity)))
         ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
         self._plane = self._supervise(
@@ -239,10 +240,12 @@ class Steward:
     async def _stop_children(self) -> None:
         """The plane last: packets are served until another director has taken over."""
         begin = time.monotonic()
-        handed_over, _ = await asyncio.gather(
+        handed_over, checks_ended = await asyncio.gather(
             self._speaker.stop(_STOP_SPEAKER_SECONDS, more_if_it_answers=_HAND_OVER_SECONDS),
             self._checker.stop(_STOP_OTHERS_SECONDS),
         )
+        if not checks_ended:
+            await self._checker_died()
         if not handed_over:
             await self._let_go()
         ipvs = self._dataplane.kind is Kind.IPVS
@@ -261,6 +264,10 @@ class Steward:
         self._last_words, self._last_words_at = self._routers, self._routers_heard
         self._routers = RoutersStatus(())
         self._hold(())
+
+    async def _checker_died(self) -> None:
+        if number := sessions.end(self._checker.pid):
+            log.warning("killed %d programs of checks that the checker left", number)
 
     async def _let_go(self) -> None:
         held, self._held = self._held, ()
