@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import os
+import random
 import resource
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address
 
@@ -57,11 +58,11 @@ def service(*checks: TcpCheck, port: int = 80) -> VirtualService:
 class Observed:
     """A running checker and the latest that it reported."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
         self.latest: dict[Place, ServerStatus] = {}
         self.reports = 0
         self._news = asyncio.Event()
-        self.checker = Checker(self._take)
+        self.checker = Checker(self._take, chance=chance)
 
     def _take(self, status: ServersStatus) -> None:
         if status.whole:
@@ -255,16 +256,16 @@ def test_where_nobody_answers() -> None:
 
 def test_a_reload_keeps_what_did_not_change(listener: socket.socket) -> None:
     async def scenario() -> None:
-        async with Observed() as observed:
+        async with Observed(lambda: 0.5) as observed:
             keep, drop = check(port_of(listener)), check(free_port())
-            slow = CheckTiming(delay_loop=60 * SECOND)
+            later = CheckTiming(delay_loop=60 * SECOND, warmup=SECOND)
             observed.checker.configure((service(keep, drop),))
             await observed.until("up: connected", "down: connection refused")
             before, *_ = observed.latest.values()
 
-            changed = check(port_of(listener), timing=slow)
+            changed = check(port_of(listener), timing=later)
             observed.checker.configure((service(keep), service(changed, port=443)))
-            await observed.until("up: connected", "unknown: not checked yet", seconds=0.5)
+            await observed.until("up: connected", "unknown: not checked yet")
             await observed.until("up: connected", "up: connected")
             assert next(iter(observed.latest.values())).since == before.since
 
