@@ -3,7 +3,7 @@
 #pragma once
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "layout.h"
+#include "requests.h"
 
 /* Arrays that user space maps: it lists, edits and counts with no system call. The loader sets
  * the sizes marked 1. */

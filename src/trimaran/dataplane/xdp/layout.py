@@ -1,19 +1,14 @@
 """The structures shared with the program (bpf/layout.h), as numpy types.
 
-`check` compares them with the object's own description (BTF), so that neither side can change
+`agreement` compares them with the object's own description (BTF), so that neither side can change
 alone. Addresses and ports are in network order, everything else in the machine's.
 """
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-
-from trimaran.dataplane.base import DataplaneError
-from trimaran.dataplane.xdp.libbpf import BpfObject
 
 SLOTS: Final = 4
 STATES: Final = 32
@@ -328,35 +323,6 @@ CLOCK_READING: Final = np.dtype([("jiffies", "<u8"), ("time", "<u8")])
 
 ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
 
-_STRUCTS: Final = {
-    "flow": FLOW,
-    "flow6": FLOW6,
-    "service": SERVICE,
-    "list_head": LIST_HEAD,
-    "member": MEMBER,
-    "row": ROW,
-    "destination": DESTINATION,
-    "counters": COUNTERS,
-    "load": LOAD,
-    "events": EVENTS,
-    "interface": INTERFACE,
-    "behaviour": BEHAVIOUR,
-    "tracing": TRACING,
-    "decision": DECISION,
-    "hop": HOP,
-    "live": LIVE,
-    "ledger": LEDGER,
-    "sweep": SWEEP,
-    "preview": PREVIEW,
-    "clock_reading": CLOCK_READING,
-    "newcomer": NEWCOMER,
-    "entering": ENTERING,
-    "icmp_budget": ICMP_BUDGET,
-}
-
-_MEANING: Final = 3
-"""To be raised when the meaning of a field changes but its place does not."""
-
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
@@ -396,24 +362,3 @@ class Capacity:
     def members(self) -> int:
         """Room for every list and its head twice, and for holes."""
         return 4 * self.destinations + 2 * self.services
-
-
-def version(capacity: Capacity, cpus: int) -> int:
-    """Identifies layout and sizes, but for that of IPv6's table: maps are taken over by a new
-    program if this is equal."""
-    sizes = replace(capacity, flows6=NO_FLOWS)
-    described = repr((_MEANING, [(n, d.descr) for n, d in _STRUCTS.items()], sizes, cpus))
-    return int.from_bytes(hashlib.blake2b(described.encode(), digest_size=8).digest(), "little")
-
-
-def check(compiled: BpfObject) -> None:
-    """Compares every shared structure with the compiled program's."""
-    for name, declared in _STRUCTS.items():
-        size, members = compiled.members(4, name)
-        fields: Mapping[str, Any] = declared.fields or {}
-        here = {field: (entry[1], entry[0].itemsize) for field, entry in fields.items()}
-        if size != declared.itemsize or members != here:
-            raise DataplaneError(
-                f"the compiled XDP program does not match this trimaran (struct {name}): "
-                "compile it again with `make -C bpf`"
-            )

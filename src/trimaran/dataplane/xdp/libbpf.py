@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.xdp import structures
 
 XDP_FLAGS_UPDATE_IF_NOEXIST = 1 << 0
 XDP_FLAGS_SKB_MODE = 1 << 1
@@ -41,80 +42,6 @@ class BpfError(DataplaneError):
         super().__init__(f"{what}: {os.strerror(number)}{hint if number == errno.EPERM else ''}")
         self.errno = number
         self.log = log
-
-
-class _ProgramInfo(ctypes.Structure):
-    """The head of `struct bpf_prog_info` (linux/bpf.h), up to the name."""
-
-    _fields_ = (
-        ("type", c_uint32),
-        ("id", c_uint32),
-        ("tag", ctypes.c_uint8 * 8),
-        ("jited_prog_len", c_uint32),
-        ("xlated_prog_len", c_uint32),
-        ("jited_prog_insns", ctypes.c_uint64),
-        ("xlated_prog_insns", ctypes.c_uint64),
-        ("load_time", ctypes.c_uint64),
-        ("created_by_uid", c_uint32),
-        ("nr_map_ids", c_uint32),
-        ("map_ids", ctypes.c_uint64),
-        ("name", ctypes.c_char * 16),
-    )
-
-
-class _MapInfo(ctypes.Structure):
-    """The head of `struct bpf_map_info`."""
-
-    _fields_ = (
-        ("type", c_uint32),
-        ("id", c_uint32),
-        ("key_size", c_uint32),
-        ("value_size", c_uint32),
-        ("max_entries", c_uint32),
-        ("map_flags", c_uint32),
-        ("name", ctypes.c_char * 16),
-    )
-
-
-class _TestRunOptions(ctypes.Structure):
-    """`struct bpf_test_run_opts` of libbpf 1.x."""
-
-    _fields_ = (
-        ("sz", c_size_t),
-        ("data_in", c_void_p),
-        ("data_out", c_void_p),
-        ("data_size_in", c_uint32),
-        ("data_size_out", c_uint32),
-        ("ctx_in", c_void_p),
-        ("ctx_out", c_void_p),
-        ("ctx_size_in", c_uint32),
-        ("ctx_size_out", c_uint32),
-        ("retval", c_uint32),
-        ("repeat", c_int),
-        ("duration", c_uint32),
-        ("flags", c_uint32),
-        ("cpu", c_uint32),
-        ("batch_size", c_uint32),
-    )
-
-
-class _XdpAttachOptions(ctypes.Structure):
-    """`struct bpf_xdp_attach_opts`."""
-
-    _fields_ = (("sz", c_size_t), ("old_prog_fd", c_int))
-
-
-class _XdpQueryOptions(ctypes.Structure):
-    """`struct bpf_xdp_query_opts`."""
-
-    _fields_ = (
-        ("sz", c_size_t),
-        ("prog_id", c_uint32),
-        ("drv_prog_id", c_uint32),
-        ("hw_prog_id", c_uint32),
-        ("skb_prog_id", c_uint32),
-        ("attach_mode", ctypes.c_uint8),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,14 +226,14 @@ class BpfObject:
 
 def program_info(descriptor: int) -> ProgramInfo:
     ids = (c_uint32 * 64)()
-    info = _ProgramInfo(nr_map_ids=len(ids), map_ids=ctypes.addressof(ids))
+    info = structures.ProgramInfo(nr_map_ids=len(ids), map_ids=ctypes.addressof(ids))
     size = c_uint32(ctypes.sizeof(info))
     checked(library.bpf_obj_get_info_by_fd(descriptor, byref(info), byref(size)), "program info")
     return ProgramInfo(info.id, info.name.decode(), tuple(ids[: info.nr_map_ids]))
 
 
 def map_info(descriptor: int) -> MapInfo:
-    info = _MapInfo()
+    info = structures.MapInfo()
     size = c_uint32(ctypes.sizeof(info))
     checked(library.bpf_obj_get_info_by_fd(descriptor, byref(info), byref(size)), "map info")
     return MapInfo(info.id, info.name.decode(), info.key_size, info.value_size, info.max_entries)
@@ -367,7 +294,7 @@ def run(
     flags: int = 0,
 ) -> RunResult:
     """BPF_PROG_TEST_RUN. `data` is a frame for XDP programs; `context` comes back changed."""
-    options = _TestRunOptions(sz=ctypes.sizeof(_TestRunOptions), flags=flags)
+    options = structures.TestRunOptions(sz=ctypes.sizeof(structures.TestRunOptions), flags=flags)
     # Of a "syscall" program the kernel writes the context back to where it read it.
     context_buffer = ctypes.create_string_buffer(context, max(len(context), 1))
     if context:
@@ -388,14 +315,14 @@ def run(
 
 def xdp_query(interface: int) -> tuple[int, int]:
     """The program on an interface and how it is attached (XDP_ATTACHED_...); 0, 0: none."""
-    options = _XdpQueryOptions(sz=ctypes.sizeof(_XdpQueryOptions))
+    options = structures.XdpQueryOptions(sz=ctypes.sizeof(structures.XdpQueryOptions))
     checked(library.bpf_xdp_query(interface, 0, byref(options)), "query of the XDP program")
     return options.prog_id, options.attach_mode
 
 
 def xdp_attach(interface: int, program: int, flags: int, replaced: int | None = None) -> None:
     """Attaches a program; `replaced` is a descriptor of the one that it shall replace."""
-    options = _XdpAttachOptions(sz=ctypes.sizeof(_XdpAttachOptions))
+    options = structures.XdpAttachOptions(sz=ctypes.sizeof(structures.XdpAttachOptions))
     if replaced is not None:
         options.old_prog_fd = replaced
         flags |= XDP_FLAGS_REPLACE
@@ -406,7 +333,9 @@ def xdp_attach(interface: int, program: int, flags: int, replaced: int | None = 
 
 def xdp_detach(interface: int, program: int, flags: int) -> None:
     """Detaches this program (a descriptor); EEXIST: it is not what is attached."""
-    options = _XdpAttachOptions(sz=ctypes.sizeof(_XdpAttachOptions), old_prog_fd=program)
+    options = structures.XdpAttachOptions(
+        sz=ctypes.sizeof(structures.XdpAttachOptions), old_prog_fd=program
+    )
     flags |= XDP_FLAGS_REPLACE
     checked(library.bpf_xdp_detach(interface, flags, byref(options)), "detach XDP")
 

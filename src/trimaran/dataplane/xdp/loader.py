@@ -21,7 +21,7 @@ import numpy as np
 from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
-from trimaran.dataplane.xdp import layout, libbpf
+from trimaran.dataplane.xdp import agreement, layout, libbpf
 from trimaran.dataplane.xdp.tables import (
     BUDGETS,
     LIVE_MAP,
@@ -147,7 +147,7 @@ def load(
         raise DataplaneError(f"{OBJECT} is missing: compile it with `make -C bpf`")
     cpus = libbpf.possible_cpus()
     source = libbpf.BpfObject(OBJECT)
-    layout.check(source)
+    agreement.check(source)
     kept = _duplicates(maps) if maps else _maps_to_keep(capacity, cpus, log)
     if kept:
         running = capacity_of(kept)
@@ -178,7 +178,7 @@ def load(
     for name in ("ledger", "newcomers"):  # which the program itself does not use
         libbpf.bind_map(programs.main, source.map_descriptor(name))
     if not kept:
-        _initialise(tables, source, layout.version(capacity, cpus))
+        _initialise(tables, source, agreement.version(capacity, cpus))
     set_transitions(tables)
     return Loaded(source, programs, tables, capacity, memory, adopted=bool(kept))
 
@@ -206,7 +206,7 @@ def _maps_to_keep(
     if maps is None:
         return {}
     running = capacity_of(maps)
-    version = layout.version(running, cpus)
+    version = agreement.version(running, cpus)
     same_size = libbpf.map_info(maps[LIVE_MAP]).value_size == layout.LIVE.itemsize
     if same_size and running.holds(capacity):
         memory = libbpf.map_memory(maps[LIVE_MAP], os.sysconf("SC_PAGESIZE"), writable=False)
