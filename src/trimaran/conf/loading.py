@@ -37,7 +37,7 @@ from trimaran.conf.table.services import (
     VIRTUAL_SERVER_GROUP,
 )
 from trimaran.conf.table.timing import VRRP_DELAY_AFTER_BOOT, VRRP_STARTUP_DELAY
-from trimaran.conf.table.vrrp import VRRP_INSTANCE
+from trimaran.conf.table.vrrp import DYNAMIC_INTERFACES, VRRP_INSTANCE
 from trimaran.conf.tokens import Source, Word
 from trimaran.conf.trackers import known
 from trimaran.conf.tree import parse
@@ -89,15 +89,23 @@ def load(
 
 
 def fitted(result: Result, interfaces: frozenset[str]) -> Result:
-    """The result again, for a machine that has these interfaces: a file may name no others."""
+    """The result again, for a machine that has these interfaces: a file may name no others, but
+    those of `use_vmac`, unless it says `dynamic_interfaces`."""
     report = Report()
-    if result.said is not None:
+    if result.config is not None:
+        own = (router.virtual_mac for router in result.config.virtual_routers)
+        interfaces |= {mac.device for mac in own if mac is not None}
+    if result.said is not None and not _any_interface(result.said):
         report_absent_interfaces(
             result.said.all(VRRP_INSTANCE), result.said.all(VRRP_SYNC_GROUP), interfaces, report
         )
     found = report.in_file_order()
     config = None if found else result.config
     return replace(result, config=config, diagnostics=(*result.diagnostics, *found))
+
+
+def _any_interface(said: Setting[bool]) -> bool:
+    return any(block.last(DYNAMIC_INTERFACES) for block in said.all(GLOBAL_DEFS))
 
 
 def _said(main: Source, surroundings: Surroundings, report: Report) -> Setting[bool]:

@@ -4,7 +4,6 @@ from typing import Final
 
 _SCHEDULE: Final = "reload from a timer: 'trimaran reload'"
 _SYSTEMD: Final = "write ExecStartPre= or ExecStopPost= in the systemd unit"
-_FIREWALL: Final = "leave it out: rules are trimaran's own nftables table"
 
 WHY: Final = {
     ("(top)", "static_ipaddress"): "write it in the host's own network configuration",
@@ -17,11 +16,5 @@ WHY: Final = {
     ("global_defs", "reload_time_file"): _SCHEDULE,
     ("global_defs", "reload_repeat"): _SCHEDULE,
     ("global_defs", "reload_file"): "'trimaran reload' ends when the reload is done",
-    ("global_defs", "nftables"): _FIREWALL,
-    ("global_defs", "nftables_priority"): _FIREWALL,
-    ("global_defs", "nftables_counters"): _FIREWALL,
-    ("global_defs", "nftables_ifindex"): _FIREWALL,
-    ("global_defs", "vrrp_iptables"): _FIREWALL,
-    ("global_defs", "vrrp_ipsets"): _FIREWALL,
 }
 """Block and keyword → what to do instead, or why there is nothing to be done."""

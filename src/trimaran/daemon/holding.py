@@ -18,7 +18,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
 from trimaran.model.routing import Route, Rule
-from trimaran.net import addresses, routing
+from trimaran.net import addresses, macvlan, routing
 from trimaran.net.announce import Announcer
 from trimaran.net.errors import NetError
 from trimaran.net.links import Link
@@ -127,6 +127,10 @@ class Holder:
         """Whether this router holds the address."""
         return any(held.device == device and held.address == address for held in self._held)
 
+    def held_on(self, device: str) -> tuple[IPAddress, ...]:
+        """The addresses that this router holds on a device."""
+        return tuple(held.address for held in self._held if held.device == device)
+
     def route_again(self) -> None:
         """Routes and rules may have been removed, or can be made now: make what is not there."""
         if self._routed and not self._again:
@@ -165,6 +169,7 @@ class Holder:
                     if address in self._held:
                         del self._held[address]
                         await addresses.remove(self._netlink, address)
+                await self._take_down(removed)
                 asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._let_go)
             case AddRouting(wanted):
                 entries: tuple[Route | Rule, ...] = (*wanted.routes, *wanted.rules)
@@ -219,13 +224,24 @@ class Holder:
         ours = [address for address in added if not self._is_the_interfaces_own(address)]
         self._held |= dict.fromkeys(ours)
         await self._holdings.hold(self, tuple(self._held))
+        for device in dict.fromkeys(a.device for a in ours if a.on_virtual_mac):
+            await macvlan.set_up(self._netlink, device, up=True)
         for address in ours:
             await addresses.add(self._netlink, address)
+
+    async def _take_down(self, removed: Iterable[VirtualAddress]) -> None:
+        """The devices with virtual MAC addresses that have no address any more."""
+        used = {address.device for address in self._held}
+        for device in dict.fromkeys(a.device for a in removed if a.on_virtual_mac):
+            if device not in used:
+                await macvlan.set_up(self._netlink, device, up=False)
 
     def _is_the_interfaces_own(self, address: VirtualAddress) -> bool:
         """Its first one; IPv6 addresses have no such order, so there none is."""
         link = self._find_link(address.device)
-        return address not in self._held and link is not None and link.primary() == address.address
+        if address.on_virtual_mac or link is None or address in self._held:
+            return False
+        return link.primary() == address.address
 
     def _announce_spaced(
         self, announced: tuple[VirtualAddress, ...], repeat: int, interval: int

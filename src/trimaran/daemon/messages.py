@@ -69,6 +69,7 @@ class ConfigurePlane(Message, frozen=True):
 
     `timeouts`: 0 for those that are to be as they were. `Applied` answers, with this number or
     that of a later one. `watched`: real servers whose connections are to be counted (`Remaining`).
+    `beneath`: devices with virtual MAC addresses, and the interfaces that their packets come in by.
     """
 
     services: tuple[Service, ...]
@@ -77,6 +78,7 @@ class ConfigurePlane(Message, frozen=True):
     synchronisation: Synchronisation | None = None
     number: int = 0
     watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
+    beneath: dict[str, str] = {}
 
 
 class HoldAddresses(Message, frozen=True):

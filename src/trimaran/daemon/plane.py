@@ -64,6 +64,7 @@ class Plane:
         self._services: tuple[Service, ...] = ()
         self._watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
         self._interfaces: tuple[str, ...] = ()
+        self._beneath: dict[str, str] = {}
         # Until told otherwise, what an earlier plane left in the kernel is right as it is.
         self._configured = False
         self._announced: tuple[VirtualAddress, ...] = ()
@@ -96,6 +97,9 @@ class Plane:
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
+                # A device that is not wanted any more still has its addresses for a moment.
+                self._beneath |= message.beneath
+                self._dataplane.take_any_mac(message.beneath.values())
                 self._service_addresses = frozenset(service.key.address for service in services)
                 self._attach()
                 self._services, self._watched = services, watched
@@ -186,7 +190,7 @@ class Plane:
         """Attach where clients come in, the interfaces named and those that carry a VIP, and
         where masqueraded servers answer."""
         wanted = {
-            link.name
+            self._beneath.get(link.name, link.name)
             for link in self._links.values()
             if any(address.address in self._service_addresses for address in link.addresses)
         }

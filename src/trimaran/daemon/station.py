@@ -118,7 +118,14 @@ class Station:
 
     def tell_of_change(self, change: Change) -> None:
         """Tell of addresses that somebody took away, unless it let them go itself."""
-        if change.before is None or change.after is None:
+        if change.after is None:
+            return
+        if change.before is None:
+            # The virtual router's own device is there again, without its addresses.
+            own = self.router.virtual_mac
+            if own is not None and own.device == change.after.name:
+                for address in self.holder.held_on(own.device):
+                    self.tell(events.AddressMissing(address))
             return
         if change.after.up:
             gone = {a.address for a in change.before.addresses} - {
@@ -213,4 +220,6 @@ def _state_of_interface(
         return events.InterfaceDown("there is no unicast_peer")
     if reason := unserved.get(router.interface):
         return events.InterfaceDown(f"the dataplane cannot serve: {reason}")
+    if router.virtual_mac and (reason := unserved.get(router.virtual_mac.device)):
+        return events.InterfaceDown(reason)
     return events.InterfaceUp(primary)

@@ -29,7 +29,7 @@ from trimaran.daemon.acceptance import Acceptance
 from trimaran.daemon.administration import Administration
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.choice import Choice, Kind
-from trimaran.daemon.desired import checked_services, client_interfaces
+from trimaran.daemon.desired import beneath, checked_services, client_interfaces
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
@@ -64,6 +64,7 @@ from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
+from trimaran.daemon.virtual_macs import VirtualMacs
 from trimaran.dataplane.ipvs.plane import ForeignChanges
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.model import difference
@@ -167,6 +168,10 @@ class Steward:
             await orphans.remove_stale(
                 self._netlink, self._config, self._run_directory.held_addresses
             )
+            self._macs = VirtualMacs(
+                self._netlink, self._run_directory.virtual_macs, self._tell_of_unserved
+            )
+            await self._macs.start(self._config)
             if self._dataplane.kind is Kind.XDP:
                 leftovers.remove_services(self._run_directory.services_made)
             try:
@@ -192,6 +197,7 @@ class Steward:
             server.close()
             self._notifier.tell_of_services(self._knowledge.end(self._config))
             await self._stop_children()
+            await self._macs.end()
             await self._acceptance.end()
             await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
         self._run_directory.release()
@@ -262,6 +268,7 @@ class Steward:
         held, self._held = self._held, ()
         await orphans.remove_routing(self._netlink, self._config)
         await orphans.remove(self._netlink, held, "the speaker is gone")
+        await self._macs.take_down()
 
     # Messages
 
@@ -295,9 +302,10 @@ class Steward:
             case Synchronised():
                 self._go_on()
             case PlaneStatus():
-                if message.unserved != self._plane_status.unserved:
-                    self._speaker.send(Unserved(message.unserved))
+                changed = message.unserved != self._plane_status.unserved
                 self._plane_status = message
+                if changed:
+                    self._tell_of_unserved()
 
     def _hold(self, held: tuple[VirtualAddress, ...]) -> None:
         # The note comes first: whatever dies from here on, the addresses are known to be ours.
@@ -310,8 +318,12 @@ class Steward:
                 error,
             )
         self._plane.send(HoldAddresses(self._hold_number, held))
+        spawn(self._macs.holding(held), "remove unwanted devices")
         if any(service.ha_suspend for service in self._config.virtual_services):
             self._configure_checker()
+
+    def _tell_of_unserved(self) -> None:
+        self._speaker.send(Unserved(self._plane_status.unserved | self._macs.trouble))
 
     def _tell_of_sessions(self) -> None:
         self._checker.send(self._knowledge.sessions)
@@ -351,7 +363,7 @@ class Steward:
         heard = self._synchronised or self._config.synchronisation is None
         if self._settled and self._plane.ready and heard:
             resumed = self._resumable()
-            self._speaker.send(Unserved(self._plane_status.unserved))
+            self._tell_of_unserved()
             self._speaker.send(self._knowledge.readings())
             self._speaker.send(
                 ConfigureSpeaker(
@@ -405,6 +417,7 @@ class Steward:
                 self._config.synchronisation,
                 self._applying.ask(),
                 said.watched(),
+                beneath(self._config),
             )
         )
         self._plane.send(HoldAddresses(self._hold_number, self._held))
@@ -420,6 +433,7 @@ class Steward:
             why = "net_namespace cannot change while the daemon runs"
             return Reloaded(Verdict.REFUSED, reason=why)
         self._config = config
+        await self._macs.make(config)
         self._notifier.configure(config)
         self._acceptance.configure(config)
         self._knowledge.forget_others(config)
@@ -428,6 +442,7 @@ class Steward:
         self._configure_speaker()
         self._configure_checker()
         self._configure_bfd()
+        await self._macs.holding(self._held)
         left_out = await self._applying.wait(_APPLYING_SECONDS * SLOWNESS) if self._settled else ()
         changed = tuple(difference.changes(before, config))
         return Reloaded(Verdict.IN_FORCE, changes=changed, left_out=left_out)

@@ -10,6 +10,7 @@ from trimaran.model.notification import NOBODY, Notify
 from trimaran.model.routing import NO_ROUTING, Routing
 from trimaran.model.tracking import Track
 from trimaran.model.transport import MULTICAST, Transport
+from trimaran.model.virtual_mac import VirtualMac
 
 
 class InitialState(StrEnum):
@@ -90,6 +91,8 @@ class VirtualRouter:
     routing: Routing = NO_ROUTING
     announcements: Announcements = Announcements()
     manners: Manners = Manners()
+    virtual_mac: VirtualMac | None = None
+    """None: addresses are on interfaces, and have their MAC addresses."""
 
     @property
     def held(self) -> tuple[VirtualAddress, ...]:
