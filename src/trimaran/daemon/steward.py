@@ -8,7 +8,6 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from typing import Any
@@ -28,6 +27,7 @@ from trimaran.daemon import (
 from trimaran.daemon.acceptance import Acceptance
 from trimaran.daemon.administration import Administration
 from trimaran.daemon.applying import Applying
+from trimaran.daemon.children import IPVS_PLANE, XDP_PLANE, Children
 from trimaran.daemon.choice import Choice, Kind
 from trimaran.daemon.desired import beneath, checked_services, client_interfaces
 from trimaran.daemon.encoding import encode
@@ -61,8 +61,8 @@ from trimaran.daemon.orders import Orders
 from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
 from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.rundir import RunDirectory
-from trimaran.daemon.status import ProcessStatus, Status, render_json
-from trimaran.daemon.supervision import Hooks, Supervised
+from trimaran.daemon.speakers import Speakers
+from trimaran.daemon.status import Status, render_json
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.daemon.virtual_macs import VirtualMacs
 from trimaran.dataplane.ipvs.plane import ForeignChanges
@@ -70,10 +70,6 @@ from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.model import difference
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
-from trimaran.model.duration import SECOND
-from trimaran.model.router import RouterKey
-from trimaran.vrrp.actions import State
-from trimaran.vrrp.handover import PATIENCE
 
 log = logging.getLogger("steward")
 
@@ -83,16 +79,7 @@ _PATIENCE_SECONDS = 5.0
 _SYNCHRONISING_SECONDS = 10.0
 _APPLYING_SECONDS = 60.0
 _STATUS_SECONDS = 1.0
-_STOP_SPEAKER_SECONDS = 0.45
-_HAND_OVER_SECONDS = PATIENCE / SECOND
-_STOP_OTHERS_SECONDS = 0.35
-_STOP_SECONDS = 1.0
-"""All that a stop may take; what a hand-over takes of it is not there for a plane that hangs."""
-_STOP_LAST_SECONDS = 0.12
-"""What is there all the same; of a plane that takes longer the steward removes the programs."""
 _LAST_SCRIPTS_SECONDS = 5.0
-_STOP_IPVS_SECONDS = 3.0
-"""Thousands of services take their time to be removed."""
 
 
 def hold_signals() -> None:
@@ -127,31 +114,33 @@ class Steward:
         self._administration.recall(config)
         self._notifier = Notifier(config)
         self._acceptance = Acceptance()
-        self._routers = RoutersStatus(())
-        self._routers_heard = 0.0
-        # What a speaker said last before it died, and when (monotonic).
-        self._last_words = RoutersStatus(())
-        self._last_words_at = 0.0
+        self._speakers = Speakers()
         self._servers = ServersStatus(())
         self._checker_heard = asyncio.Event()
         self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
         self._exit_status = 0
-        self._running = False
         self._settled = False
         self._synchronised = False
         self._stands_at = 0.0
-        self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
-        self._checker = self._supervise("checker", self._configure_checker)
-        xdp = ("plane", *map(str, astuple(capacity)))
-        ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
-        self._plane = self._supervise(
-            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else xdp
+        xdp = (XDP_PLANE, *map(str, astuple(capacity)))
+        ipvs = (IPVS_PLANE, str(run_directory.services_made), foreign_changes.value)
+        self._children = Children(
+            self._receive,
+            {
+                "speaker": self._configure_speaker,
+                "checker": self._configure_checker,
+                "plane": self._plane_ready,
+                "bfd": self._configure_bfd,
+            },
+            self._speaker_died,
+            self._give_up,
+            ipvs if dataplane.kind is Kind.IPVS else xdp,
         )
-        self._bfd = self._supervise("bfd", self._configure_bfd)
-        self._children = [self._speaker, self._checker, self._plane]
+        self._speaker, self._plane = self._children.speaker, self._children.plane
+        self._checker, self._bfd = self._children.checker, self._children.bfd
         if config.bfd_sessions:
-            self._children.append(self._bfd)
+            self._children.want_bfd(start=False)
         self._orders = Orders(self._speaker.send, self._plane.send)
         self._maintenance = False
 
@@ -183,8 +172,7 @@ class Steward:
                 return 1
             self._notifier.start()
             self._acceptance.configure(self._config)
-            for supervised in self._children:
-                supervised.start()
+            self._children.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
             if (delay := seconds_to_wait(self._config)) > 0:
                 log.info("taking no part in elections for %.1f s, as configured", delay)
@@ -196,7 +184,7 @@ class Steward:
             watchdog.cancel()
             server.close()
             self._notifier.tell_of_services(self._knowledge.end(self._config))
-            await self._stop_children()
+            await self._children.stop(self._let_go, self._run_directory.services_made)
             await self._macs.end()
             await self._acceptance.end()
             await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
@@ -207,27 +195,9 @@ class Steward:
 
     # Children
 
-    def _supervise(
-        self,
-        name: str,
-        configure: Callable[[], None],
-        died: Callable[[], Any] | None = None,
-        body: Sequence[str] = (),
-    ) -> Supervised:
-        async def nothing() -> None: ...
-
-        def ready() -> None:
-            configure()
-            if not self._running and all(child.ready for child in self._children):
-                self._running = True
-                log.info("running")
-                systemd.notify("READY=1")
-
-        def hopeless() -> None:
-            self._exit_status = 1
-            self._stopping.set()
-
-        return Supervised(name, Hooks(self._receive, ready, died or nothing, hopeless), body)
+    def _give_up(self, status: int = 1) -> None:
+        self._exit_status = status
+        self._stopping.set()
 
     def _defect(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception that nobody expected: a clean end beats a steward in an unknown state."""
@@ -235,33 +205,11 @@ class Steward:
             log.warning("control socket: %s", context.get("message"))  # asyncio tries again
             return
         log.critical("%s", describe_defect(context))
-        self._exit_status = EXIT_DEFECT
-        self._stopping.set()
-
-    async def _stop_children(self) -> None:
-        """The plane last: packets are served until another director has taken over."""
-        begin = time.monotonic()
-        handed_over, _ = await asyncio.gather(
-            self._speaker.stop(_STOP_SPEAKER_SECONDS, more_if_it_answers=_HAND_OVER_SECONDS),
-            self._checker.stop(_STOP_OTHERS_SECONDS),
-        )
-        if not handed_over:
-            await self._let_go()
-        ipvs = self._dataplane.kind is Kind.IPVS
-        left = max(_STOP_SECONDS - (time.monotonic() - begin), _STOP_LAST_SECONDS)
-        cleaned, _ = await asyncio.gather(
-            self._plane.stop(_STOP_IPVS_SECONDS if ipvs else min(left, _STOP_OTHERS_SECONDS)),
-            self._bfd.stop(min(left, _STOP_OTHERS_SECONDS)),
-        )
-        if not cleaned and ipvs:
-            leftovers.remove_services(self._run_directory.services_made)
-        elif not cleaned:
-            leftovers.remove_programs()
+        self._give_up(EXIT_DEFECT)
 
     async def _speaker_died(self) -> None:
         await self._let_go()
-        self._last_words, self._last_words_at = self._routers, self._routers_heard
-        self._routers = RoutersStatus(())
+        self._speakers.died()
         self._hold(())
 
     async def _let_go(self) -> None:
@@ -282,8 +230,7 @@ class Steward:
             case RouterNews(happened):
                 self._notifier.happened(happened)
             case RoutersStatus():
-                self._routers = message
-                self._routers_heard = time.monotonic()
+                self._speakers.hear(message)
             case Remaining():
                 self._administration.take(message)
             case Applied():
@@ -362,7 +309,7 @@ class Steward:
             return
         heard = self._synchronised or self._config.synchronisation is None
         if self._settled and self._plane.ready and heard:
-            resumed = self._resumable()
+            resumed = self._speakers.resumable(self._config)
             self._tell_of_unserved()
             self._speaker.send(self._knowledge.readings())
             self._speaker.send(
@@ -370,18 +317,6 @@ class Steward:
                     self._config.virtual_routers, resumed, self._maintenance, self._config.routing
                 )
             )
-
-    def _resumable(self) -> tuple[RouterKey, ...]:
-        """The virtual routers that were master so lately that no backup can have noticed."""
-        silence = (time.monotonic() - self._last_words_at) * SECOND
-        intervals = {
-            router.key: router.advertisement_interval for router in self._config.virtual_routers
-        }
-        return tuple(
-            router.key
-            for router in self._last_words.routers
-            if router.state == State.MASTER and silence < 2 * intervals.get(router.key, 0)
-        )
 
     def _configure_checker(self) -> None:
         config = self._config
@@ -391,9 +326,8 @@ class Steward:
         self._tell_of_sessions()
 
     def _configure_bfd(self) -> None:
-        if self._config.bfd_sessions and self._bfd not in self._children:
-            self._children.append(self._bfd)
-            self._bfd.start()
+        if self._config.bfd_sessions:
+            self._children.want_bfd(start=True)
         self._bfd.send(ConfigureBfd(self._config.bfd_sessions))
 
     def _plane_ready(self) -> None:
@@ -465,7 +399,7 @@ class Steward:
             case changes.COMMAND:
                 return encode(await self._orders.change(request))
             case orders.FAILOVER:
-                return encode(await self._orders.fail_over(request, self._routers.routers))
+                return encode(await self._orders.fail_over(request, self._speakers.routers))
             case orders.MAINTENANCE:
                 self._maintenance = request.get("on") is True
                 log.info("maintenance: %s", "on" if self._maintenance else "off")
@@ -484,14 +418,11 @@ class Steward:
     def _status(self) -> Status:
         return Status(
             config=self._config,
-            routers=self._routers.routers,
+            routers=self._speakers.routers,
             servers=self._servers.servers,
             sessions=self._knowledge.sessions.sessions,
             plane=self._plane_status,
-            processes=tuple(
-                ProcessStatus(child.name, child.pid, child.since, child.restarts)
-                for child in self._children
-            ),
+            processes=self._children.status(),
             quorate=self._knowledge.quorate,
             maintenance=self._maintenance,
             orders=self._administration.orders,
