@@ -8,7 +8,7 @@ from typing import NamedTuple
 from trimaran.model.ip import IPAddress
 from trimaran.model.router import VirtualRouter
 from trimaran.net.errors import NetError
-from trimaran.net.frames import FrameSocket
+from trimaran.net.frame_socket import FrameSocket
 from trimaran.net.links import Link
 from trimaran.net.vrrp_socket import Heard, VrrpSocket, open_socket
 from trimaran.vrrp.actions import SendAdvertisement

@@ -17,7 +17,8 @@ from trimaran.dataplane.xdp.libbpf import BpfObject
 
 SLOTS: Final = 4
 STATES: Final = 32
-HELD_BUCKETS: Final = 1024
+HELD_BITS: Final = 13
+HELD_BUCKETS: Final = 1 << HELD_BITS
 HELD_SLOTS: Final = 16
 HELD6_SLOTS: Final = 16
 FILTER_WORDS: Final = 2048
