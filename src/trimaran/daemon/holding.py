@@ -49,13 +49,19 @@ class Holdings:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._held: dict[Holder, tuple[VirtualAddress, ...]] = {}
-        self._number = 0
+        self._expected: dict[Holder, tuple[VirtualAddress, ...]] = {}
+        self._number = self._served = 0
+        self._expected_number = 0
         self._due = False
         self._waiting: dict[int, asyncio.Event] = {}
 
     async def hold(self, holder: "Holder", held: tuple[VirtualAddress, ...]) -> None:
         """Say what one router holds; wait a moment, not longer, for the dataplane to serve it."""
-        more = set(held) - set(self._held.get(holder, ()))
+        expected = self._expected.pop(holder, ())
+        known = set(self._held.get(holder, ()))
+        if self._served >= self._expected_number:
+            known |= set(expected)
+        more = set(held) - known
         self.say(holder, held)
         if more:
             served = self._waiting.setdefault(self._number, asyncio.Event())
@@ -64,12 +70,23 @@ class Holdings:
             except TimeoutError:
                 log.warning("the dataplane does not answer: going on without it")
 
+    def expect(self, holder: "Holder", expected: tuple[VirtualAddress, ...]) -> None:
+        """Say what one router may hold soon: the dataplane makes ready to serve it."""
+        if expected != self._expected.pop(holder, ()):
+            self._request_soon()
+            self._expected_number = self._number
+        if expected:
+            self._expected[holder] = expected
+
     def say(self, holder: "Holder", held: tuple[VirtualAddress, ...]) -> None:
         """Say what one router holds."""
         if held:
             self._held[holder] = held
         else:
             self._held.pop(holder, None)
+        self._request_soon()
+
+    def _request_soon(self) -> None:
         if not self._due:
             # Once for all that changes in this turn of the loop: a request names every address.
             self._due = True
@@ -78,13 +95,15 @@ class Holdings:
 
     def heard(self, number: int) -> None:
         """The dataplane serves what was said up to this number."""
+        self._served = max(self._served, number)
         for waited_for in [known for known in self._waiting if known <= number]:
             self._waiting.pop(waited_for).set()
 
     def _request(self) -> None:
         self._due = False
         everything = tuple(address for held in self._held.values() for address in held)
-        self._send(HoldRequest(self._number, everything))
+        expected = tuple(address for some in self._expected.values() for address in some)
+        self._send(HoldRequest(self._number, everything, expected))
 
 
 class Holder:
@@ -117,6 +136,11 @@ class Holder:
         """Queue an action."""
         self._queue.put_nowait(action)
         self._more.set()
+
+    def expect(self, expected: tuple[VirtualAddress, ...]) -> None:
+        """These may have to be added soon; none: no more."""
+        ours = (address for address in expected if not self._is_the_interfaces_own(address))
+        self._holdings.expect(self, tuple(ours))
 
     def announce_again(self, device: str) -> None:
         """Announce what is held on a device whose MAC address has changed."""

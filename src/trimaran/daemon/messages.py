@@ -85,11 +85,13 @@ class HoldAddresses(Message, frozen=True):
     """The addresses about to be, or being, held by virtual routers (the whole set).
 
     The dataplane serves them from now on; `AddressesHeld` with the same number answers, so
-    that no packet for a fresh VIP can meet a dataplane that does not know it yet.
+    that no packet for a fresh VIP can meet a dataplane that does not know it yet. It serves those
+    that are `expected` too, which may be held soon.
     """
 
     number: int
     addresses: tuple[VirtualAddress, ...]
+    expected: tuple[VirtualAddress, ...] = ()
 
 
 class Unserved(Message, frozen=True):
@@ -146,7 +148,10 @@ class Log(Message, frozen=True):
 
 
 class RouterStatus(Message, frozen=True):
-    """What a virtual router is doing. `since`: seconds since the epoch."""
+    """What a virtual router is doing. `since`: seconds since the epoch.
+
+    `strangers`: who else uses its VRID on the segment, and what of its advertisements is strange.
+    """
 
     name: str
     key: RouterKey
@@ -162,6 +167,7 @@ class RouterStatus(Message, frozen=True):
     discarded: dict[str, int]
     worst_lateness: int
     """Nanoseconds by which the latest advert ever was late."""
+    strangers: dict[str, str] = {}
 
 
 class RouterNews(Message, frozen=True):
@@ -216,11 +222,13 @@ class HoldRequest(Message, frozen=True):
     """The speaker is about to hold, or has let go, so that these are all the addresses it holds.
 
     The steward notes them down (they must not outlive the speaker), makes the dataplane serve
-    them and answers with `AddressesHeld`.
+    them and answers with `AddressesHeld`. `expected`: those of masters that are late, which it may
+    add without asking again.
     """
 
     number: int
     addresses: tuple[VirtualAddress, ...]
+    expected: tuple[VirtualAddress, ...] = ()
 
 
 class AddressesHeld(Message, frozen=True):

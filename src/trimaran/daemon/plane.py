@@ -68,6 +68,7 @@ class Plane:
         # Until told otherwise, what an earlier plane left in the kernel is right as it is.
         self._configured = False
         self._announced: tuple[VirtualAddress, ...] = ()
+        self._expected: tuple[VirtualAddress, ...] = ()
         self._service_addresses: frozenset[IPAddress] = frozenset()
         self._trouble: dict[str, str] = {}
         self._synchronisation: Synchronisation | None = None
@@ -109,8 +110,8 @@ class Plane:
                 self._report()
                 self._send(Applied(number, few(self._dataplane.left_out())))
                 self._synchronise(synchronisation)
-            case HoldAddresses(number, addresses):
-                self._announced = addresses
+            case HoldAddresses(number, addresses, expected):
+                self._announced, self._expected = addresses, expected
                 if self._synchroniser is not None:
                     self._synchroniser.master = bool(addresses)
                 if self._configured:
@@ -125,7 +126,7 @@ class Plane:
         if self._synchroniser is not None:
             self._synchroniser.stop()
         if orphaned:
-            await planes.let_go(self._netlink, self._announced)
+            await planes.let_go(self._netlink, (*self._announced, *self._expected))
         self._dataplane.close(remove=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._next_hops.release(), 0.2)
@@ -182,7 +183,7 @@ class Plane:
 
     def _take_addresses(self) -> None:
         local = {address.address for link in self._links.values() for address in link.addresses}
-        announced = {address.address for address in self._announced}
+        announced = {address.address for address in (*self._announced, *self._expected)}
         self._dataplane.set_local(local)
         try:
             self._dataplane.set_held((local | announced) & self._service_addresses)

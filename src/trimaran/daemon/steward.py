@@ -108,6 +108,7 @@ class Steward:
         self._applying = Applying()
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
+        self._expected: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
         self._knowledge = Knowledge()
         self._administration = Administration(run_directory.orders, self._configure_plane)
@@ -213,7 +214,8 @@ class Steward:
         self._hold(())
 
     async def _let_go(self) -> None:
-        held, self._held = self._held, ()
+        held = (*self._held, *self._expected)
+        self._held = self._expected = ()
         await orphans.remove_routing(self._netlink, self._config)
         await orphans.remove(self._netlink, held, "the speaker is gone")
         await self._macs.take_down()
@@ -222,9 +224,9 @@ class Steward:
 
     def _receive(self, message: FromChild) -> None:
         match message:
-            case HoldRequest(number, held):
+            case HoldRequest(number, held, expected):
                 self._hold_number = number
-                self._hold(held)
+                self._hold(held, expected)
             case AddressesHeld():
                 self._speaker.send(message)
             case RouterNews(happened):
@@ -254,17 +256,19 @@ class Steward:
                 if changed:
                     self._tell_of_unserved()
 
-    def _hold(self, held: tuple[VirtualAddress, ...]) -> None:
+    def _hold(
+        self, held: tuple[VirtualAddress, ...], expected: tuple[VirtualAddress, ...] = ()
+    ) -> None:
         # The note comes first: whatever dies from here on, the addresses are known to be ours.
-        self._held = held
+        self._held, self._expected = held, expected
         try:
-            self._run_directory.note_held_addresses(encode(held))
+            self._run_directory.note_held_addresses(encode((*held, *expected)))
         except OSError as error:
             log.error(
                 "cannot note the addresses held (%s): they would outlive a crash of all processes",
                 error,
             )
-        self._plane.send(HoldAddresses(self._hold_number, held))
+        self._plane.send(HoldAddresses(self._hold_number, held, expected))
         spawn(self._macs.holding(held), "remove unwanted devices")
         if any(service.ha_suspend for service in self._config.virtual_services):
             self._configure_checker()
@@ -354,7 +358,7 @@ class Steward:
                 beneath(self._config),
             )
         )
-        self._plane.send(HoldAddresses(self._hold_number, self._held))
+        self._plane.send(HoldAddresses(self._hold_number, self._held, self._expected))
 
     # Reload, stop, status
 

@@ -109,8 +109,10 @@ class VirtualMacs:
 
     async def holding(self, held: Iterable[VirtualAddress]) -> None:
         """These addresses are held: remove the devices that are not wanted and have none."""
+        before = self._held
         self._held = frozenset(address.device for address in held if address.on_virtual_mac)
-        await self._retire()
+        if self._held != before or self._made.keys() - self._wanted.keys():
+            await self._retire()
 
     async def take_down(self) -> None:
         """Nobody holds addresses any more who could do this."""

@@ -44,13 +44,15 @@ class Manners:
 
     It leaves a lesser one alone for `preempt_delay`; `down_adverts` missing advertisements mean
     that one is gone. `answers_lower`: it tells a lesser one at once who is master; `last_word`: it
-    advertises once more as it yields to a better one.
+    advertises once more as it yields to a better one. `owner_alone`: an owner of the addresses
+    ignores what others advertise.
     """
 
     preempt_delay: int = 0
     down_adverts: int = 3
     answers_lower: bool = True
     last_word: bool = False
+    owner_alone: bool = False
 
 
 class RouterKey(NamedTuple):
