@@ -86,6 +86,12 @@ TRACK_SRC_IP = Keyword(
     "That `unicast_src_ip` or `mcast_src_ip` is not on the interface is a FAULT.",
     ignored="not needed, ignored: it is always a FAULT that the source address is not there",
 )
+PROMOTE_SECONDARIES = Keyword(
+    "promote_secondaries",
+    Flag(),
+    "That an address goes takes no other one of its network along.",
+    ignored="not needed, ignored: addresses that the kernel takes away with another are put back",
+)
 VIRTUAL_IPADDRESS = Keyword(
     "virtual_ipaddress",
     Flag(),
@@ -127,6 +133,7 @@ VRRP_INSTANCE = Keyword(
             NO_ACCEPT,
             DONT_TRACK_PRIMARY,
             TRACK_SRC_IP,
+            PROMOTE_SECONDARIES,
             *INSTANCE_TRACKS,
             VIRTUAL_IPADDRESS,
             VIRTUAL_IPADDRESS_EXCLUDED,
