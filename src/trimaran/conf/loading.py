@@ -11,7 +11,7 @@ from trimaran.conf.diagnostics import Diagnostic, Severity, Span
 from trimaran.conf.groups import sync_groups
 from trimaran.conf.lines import BINARY, Lines, decoded
 from trimaran.conf.lints import report_vain_weights
-from trimaran.conf.notifications import channels
+from trimaran.conf.notifications import channels, timed
 from trimaran.conf.reading import read
 from trimaran.conf.report import Abandoned, Report
 from trimaran.conf.routers import report_absent_interfaces, virtual_routers
@@ -29,6 +29,7 @@ from trimaran.conf.table.globals import (
     SCRIPT_USER,
 )
 from trimaran.conf.table.groups import VRRP_SYNC_GROUP
+from trimaran.conf.table.notify import SHUTDOWN_SCRIPT, STARTUP_SCRIPT
 from trimaran.conf.table.services import (
     LVS_SYNC_DAEMON,
     LVS_TIMEOUTS,
@@ -155,6 +156,8 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
         static,
         startup_delay=global_defs.get(VRRP_STARTUP_DELAY) or 0,
         delay_after_boot=global_defs.get(VRRP_DELAY_AFTER_BOOT) or 0,
+        startup=timed(global_defs, STARTUP_SCRIPT),
+        shutdown=timed(global_defs, SHUTDOWN_SCRIPT),
     )
 
 

@@ -61,6 +61,7 @@ from trimaran.daemon.orders import Orders
 from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
 from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.rundir import RunDirectory
+from trimaran.daemon.scripts import run_alone
 from trimaran.daemon.speakers import Speakers
 from trimaran.daemon.status import Status, render_json
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
@@ -173,6 +174,7 @@ class Steward:
                 return 1
             self._notifier.start()
             self._acceptance.configure(self._config)
+            await run_alone("startup_script", self._config.startup, self._config.scripts)
             self._children.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
             if (delay := seconds_to_wait(self._config)) > 0:
@@ -189,6 +191,7 @@ class Steward:
             await self._macs.end()
             await self._acceptance.end()
             await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
+            await run_alone("shutdown_script", self._config.shutdown, self._config.scripts)
         self._run_directory.release()
         log.info("stopped")
         hold_signals()  # one that comes now must not change the exit status
