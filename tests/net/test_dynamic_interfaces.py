@@ -3,6 +3,7 @@
 And what it runs first and last: `startup_script`, `shutdown_script`.
 """
 
+import pytest
 from two_directors import configure, has, routers, wait_for
 from watching import fresh_prefix
 
@@ -31,6 +32,7 @@ vrrp_instance late {
 """
 
 
+@pytest.mark.long
 def test_an_interface_may_appear_later_and_go_again() -> None:
     with labs.running(fresh_prefix(), services=False) as lab:
         lb1 = lab.host("lb1")
