@@ -30,22 +30,22 @@ _IPVS_SECONDS = 3.0
 class Children:
     """All of them, each kept running from `start` to `stop`. BFD's has to be wanted first.
 
-    `ready`: what to do whenever one of this name is ready; `plane`: which one it is, and its
-    options. Raises nothing: a child that cannot run on this machine is told of by `hopeless`.
+    `ready`, `died`: what to do whenever one of this name is ready, or has died. `plane`: which
+    one it is, and its options. `hopeless`: a child says that it cannot run on this machine.
     """
 
     def __init__(
         self,
         receive: Callable[[FromChild], None],
         ready: Mapping[str, Callable[[], None]],
-        speaker_died: Callable[[], Awaitable[None]],
+        died: Mapping[str, Callable[[], Awaitable[None]]],
         hopeless: Callable[[], None],
         plane: Sequence[str],
     ) -> None:
         self._receive, self._ready, self._hopeless = receive, ready, hopeless
-        self._running = False
+        self._died, self._running = died, False
         self._ipvs = plane[0] == IPVS_PLANE
-        self.speaker = self._supervise("speaker", speaker_died)
+        self.speaker = self._supervise("speaker")
         self.checker = self._supervise("checker")
         self.plane = self._supervise("plane", body=plane)
         self.bfd = self._supervise("bfd")
@@ -74,10 +74,12 @@ class Children:
         kernel's IPVS.
         """
         begin = time.monotonic()
-        handed_over, _ = await asyncio.gather(
+        handed_over, checks_ended = await asyncio.gather(
             self.speaker.stop(_SPEAKER_SECONDS, more_if_it_answers=_HAND_OVER_SECONDS),
             self.checker.stop(_OTHERS_SECONDS),
         )
+        if not checks_ended:
+            await self._died["checker"]()
         if not handed_over:
             await let_go()
         left = max(_ALL_SECONDS - (time.monotonic() - begin), _LAST_SECONDS)
@@ -90,12 +92,7 @@ class Children:
         elif not cleaned:
             leftovers.remove_programs()
 
-    def _supervise(
-        self,
-        name: str,
-        died: Callable[[], Awaitable[None]] | None = None,
-        body: Sequence[str] = (),
-    ) -> Supervised:
+    def _supervise(self, name: str, body: Sequence[str] = ()) -> Supervised:
         async def nothing() -> None: ...
 
         def ready() -> None:
@@ -105,4 +102,5 @@ class Children:
                 log.info("running")
                 systemd.notify("READY=1")
 
-        return Supervised(name, Hooks(self._receive, ready, died or nothing, self._hopeless), body)
+        hooks = Hooks(self._receive, ready, self._died.get(name, nothing), self._hopeless)
+        return Supervised(name, hooks, body)

@@ -22,6 +22,7 @@ from trimaran.daemon import (
     orders,
     orphans,
     reloading,
+    sessions,
     systemd,
 )
 from trimaran.daemon.acceptance import Acceptance
@@ -56,6 +57,7 @@ from trimaran.daemon.messages import (
     TrackerReadings,
     Unserved,
 )
+from trimaran.daemon.news import Told
 from trimaran.daemon.notifier import Notifier
 from trimaran.daemon.orders import Orders
 from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
@@ -66,11 +68,13 @@ from trimaran.daemon.speakers import Speakers
 from trimaran.daemon.status import Status, render_json
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.daemon.virtual_macs import VirtualMacs
+from trimaran.dataplane.base import Service
 from trimaran.dataplane.ipvs.plane import ForeignChanges
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.model import difference
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
+from trimaran.model.service import VirtualService
 
 log = logging.getLogger("steward")
 
@@ -111,13 +115,14 @@ class Steward:
         self._held: tuple[VirtualAddress, ...] = ()
         self._expected: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
-        self._knowledge = Knowledge()
+        self._knowledge = Knowledge(config)
+        self._told_plane: Told[Service] = Told()
+        self._told_checker: Told[VirtualService] = Told()
         self._administration = Administration(run_directory.orders, self._configure_plane)
         self._administration.recall(config)
         self._notifier = Notifier(config)
         self._acceptance = Acceptance()
         self._speakers = Speakers()
-        self._servers = ServersStatus(())
         self._checker_heard = asyncio.Event()
         self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
@@ -131,11 +136,11 @@ class Steward:
             self._receive,
             {
                 "speaker": self._configure_speaker,
-                "checker": self._configure_checker,
+                "checker": self._checker_ready,
                 "plane": self._plane_ready,
                 "bfd": self._configure_bfd,
             },
-            self._speaker_died,
+            {"speaker": self._speaker_died, "checker": self._checker_died},
             self._give_up,
             ipvs if dataplane.kind is Kind.IPVS else xdp,
         )
@@ -186,7 +191,7 @@ class Steward:
             systemd.notify("STOPPING=1")
             watchdog.cancel()
             server.close()
-            self._notifier.tell_of_services(self._knowledge.end(self._config))
+            self._notifier.tell_of_services(self._knowledge.end())
             await self._children.stop(self._let_go, self._run_directory.services_made)
             await self._macs.end()
             await self._acceptance.end()
@@ -216,6 +221,10 @@ class Steward:
         self._speakers.died()
         self._hold(())
 
+    async def _checker_died(self) -> None:
+        if number := sessions.end(self._checker.pid):
+            log.warning("killed %d programs of checks that the checker left", number)
+
     async def _let_go(self) -> None:
         held = (*self._held, *self._expected)
         self._held = self._expected = ()
@@ -243,14 +252,13 @@ class Steward:
             case HandedOver() | Changed():
                 self._orders.take(message)
             case ServersStatus():
-                self._servers = message
                 self._checker_heard.set()
-                self._learn_fitness()
+                self._learn_fitness(message)
             case SessionsStatus():
-                if self._knowledge.learn_sessions(self._config, message):
+                if self._knowledge.learn_sessions(message):
                     self._tell_of_sessions()
             case TrackerReadings(readings):
-                self._speaker.send(self._knowledge.learn_readings(self._config, readings))
+                self._speaker.send(self._knowledge.learn_readings(readings))
             case Synchronised():
                 self._go_on()
             case PlaneStatus():
@@ -283,14 +291,17 @@ class Steward:
         self._checker.send(self._knowledge.sessions)
         self._speaker.send(self._knowledge.readings())
 
-    def _learn_fitness(self) -> None:
-        told = self._knowledge.learn(self._config, self._servers.servers)
+    def _learn_fitness(self, said: ServersStatus) -> None:
+        told = self._knowledge.learn(said)
         if told is None:
             return
         self._notifier.tell_of_services(told)
-        if self._knowledge.is_complete(self._config):
-            self._settle()
+        self._settle_if_complete()
         self._configure_plane()
+
+    def _settle_if_complete(self) -> None:
+        if not self._settled and self._knowledge.is_complete():
+            self._settle()
 
     def _settle(self) -> None:
         """Start to serve, and to stand for election: every real server has been checked once.
@@ -325,10 +336,16 @@ class Steward:
                 )
             )
 
+    def _checker_ready(self) -> None:
+        self._told_checker.forget()
+        self._configure_checker()
+
     def _configure_checker(self) -> None:
         config = self._config
         services = checked_services(config, {address.address for address in self._held})
-        self._checker.send(ConfigureChecker(services, config.scripts))
+        news = self._told_checker.news(services)
+        if not self._checker.send(ConfigureChecker(news, config.scripts)):
+            self._told_checker.forget()
         self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
         self._tell_of_sessions()
 
@@ -338,8 +355,8 @@ class Steward:
         self._bfd.send(ConfigureBfd(self._config.bfd_sessions))
 
     def _plane_ready(self) -> None:
-        if self._knowledge.is_complete(self._config):
-            self._settle()
+        self._told_plane.forget()
+        self._settle_if_complete()
         self._configure_plane()
         self._configure_speaker()
 
@@ -347,20 +364,19 @@ class Steward:
         if not self._settled:
             return
         said = self._administration
-        services, told = self._knowledge.conclude(self._config, said.orders, said.leaving)
+        services, told = self._knowledge.conclude(said.orders, said.leaving)
         self._notifier.tell_of_services(told)
-        interfaces = client_interfaces(self._config)
-        self._plane.send(
-            ConfigurePlane(
-                services,
-                interfaces,
-                self._config.timeouts,
-                self._config.synchronisation,
-                self._applying.ask(),
-                said.watched(),
-                beneath(self._config),
-            )
+        wanted = ConfigurePlane(
+            self._told_plane.news(services),
+            client_interfaces(self._config),
+            self._config.timeouts,
+            self._config.synchronisation,
+            self._applying.ask(),
+            said.watched(),
+            beneath(self._config),
         )
+        if not self._plane.send(wanted):
+            self._told_plane.forget()
         self._plane.send(HoldAddresses(self._hold_number, self._held, self._expected))
 
     # Reload, stop, status
@@ -377,7 +393,7 @@ class Steward:
         await self._macs.make(config)
         self._notifier.configure(config)
         self._acceptance.configure(config)
-        self._knowledge.forget_others(config)
+        self._knowledge.configure(config)
         self._administration.configure(before, config)
         self._configure_plane()
         self._configure_speaker()
@@ -426,7 +442,7 @@ class Steward:
         return Status(
             config=self._config,
             routers=self._speakers.routers,
-            servers=self._servers.servers,
+            servers=tuple(self._knowledge.servers.values()),
             sessions=self._knowledge.sessions.sessions,
             plane=self._plane_status,
             processes=self._children.status(),
