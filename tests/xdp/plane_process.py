@@ -10,6 +10,7 @@ import sys
 from ipaddress import ip_address
 
 from trimaran.daemon.messages import ConfigurePlane, HoldAddresses, Message
+from trimaran.daemon.news import News
 from trimaran.daemon.plane import Plane
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
@@ -35,7 +36,7 @@ async def main() -> None:
         )
         for protocol, port in ((Protocol.TCP, 80), (Protocol.UDP, 53))
     )
-    plane.handle(ConfigurePlane(services, ("eth1",)))
+    plane.handle(ConfigurePlane(News(services), ("eth1",)))
     plane.handle(HoldAddresses(1, ()))
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await plane.stop(orphaned=False)
