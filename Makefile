@@ -22,12 +22,8 @@ sim: setup
 
 # VRRP with keepalived as the other one, in every mode, and with FRR.
 test-interop: setup
-<<<<<<< HEAD
-	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py
-
-=======
 	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py tests/interop/test_vrrp_frr.py
->>>>>>> main
+
 # What reads foreign bytes, under atheris. What it finds is kept in build/fuzz.
 fuzz: setup
 	$(python) tests/fuzz/fuzz.py --seconds $(seconds)
