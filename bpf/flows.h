@@ -19,8 +19,13 @@
 #define PHASE_LIVE 2ull
 #define ATTEMPTS 4	/* against other CPUs, before a packet is dropped */
 
+#define BUCKETS_OF_A_FLOW 3
+#define NEAR 0	/* in neighbourhood.bucket; 0 there: the table has no near buckets */
+#define FIRST 1
+#define SECOND 2
+
 struct neighbourhood {
-	void *bucket[2];	/* struct bucket or struct bucket6 */
+	void *bucket[BUCKETS_OF_A_FLOW];	/* struct bucket or struct bucket6 */
 	__u32 hash;
 };
 
@@ -73,13 +78,15 @@ static __always_inline int find_neighbourhood(const struct key *k, struct neighb
 	n->hash = x >> 32;
 
 	__u32 mask = k->version == IPV6 ? bucket_mask6 : bucket_mask;
+	__u32 near = k->version == IPV6 ? near_buckets6 : near_buckets;
 	__u32 first = n->hash & mask, second = (x ^ x >> 29) & mask;
 
 	if (second == first)
 		second ^= 1;
-	n->bucket[0] = find_bucket(first, k->version);
-	n->bucket[1] = find_bucket(second, k->version);
-	return n->bucket[0] && n->bucket[1];
+	n->bucket[NEAR] = near ? find_bucket(n->hash >> 8 & (near - 1), k->version) : 0;
+	n->bucket[FIRST] = find_bucket(near + first, k->version);
+	n->bucket[SECOND] = find_bucket(near + second, k->version);
+	return n->bucket[FIRST] && n->bucket[SECOND] && (!near || n->bucket[NEAR]);
 }
 
 static __always_inline struct flow *flow_at(void *bucket, __u32 slot, __u64 version)
@@ -123,9 +130,11 @@ static __always_inline struct flow *find_in(void *bucket, const struct key *k, _
 static __always_inline struct flow *find_flow(struct neighbourhood *n, const struct key *k,
 					      __u32 now, __u64 *control)
 {
-	struct flow *f = find_in(n->bucket[0], k, now, control);
+	struct flow *f = n->bucket[NEAR] ? find_in(n->bucket[NEAR], k, now, control) : 0;
 
-	return f ? f : find_in(n->bucket[1], k, now, control);
+	if (!f)
+		f = find_in(n->bucket[FIRST], k, now, control);
+	return f ? f : find_in(n->bucket[SECOND], k, now, control);
 }
 
 static __always_inline int is_template(__u64 control)
@@ -172,7 +181,7 @@ static __always_inline __u64 reluctance(__u64 control, __u32 now)
 	return rank ? (__u64)rank << 32 | ((__u32)control - now) : ~0ull;
 }
 
-#define NO_ROOM (2 * SLOTS)
+#define NO_ROOM (BUCKETS_OF_A_FLOW * SLOTS)
 
 struct room {
 	__u64 reluctance;
@@ -201,43 +210,63 @@ static __always_inline struct room find_room_in(void *bucket, __u64 version, __u
  * that must not be given up. The first two flows go to their first bucket at once, for look-ups then
  * end there; after that the emptier one is taken. At capacity (half of the slots) 4 flows in
  * 100,000 so find no room, and one in five is found in its second bucket only. */
-static __always_inline __u32 find_room_of(void *first, void *second, __u64 version, __u32 now)
+static __always_inline __u32 find_room_of(void *near, void *first, void *second, __u64 version,
+					  __u32 now)
 {
-	struct room one, two;
+	struct room one, two, nearest = {.reluctance = ~0ull};
 
 	if (!first || !second)
 		return NO_ROOM;
+	if (near) {
+		nearest = find_room_in(near, version, now);
+		if (nearest.free)
+			return NEAR * SLOTS + nearest.slot;
+	}
 	one = find_room_in(first, version, now);
 	if (one.free >= SLOTS - 1)
-		return one.slot;
+		return FIRST * SLOTS + one.slot;
 	two = find_room_in(second, version, now);
-	if (two.free > one.free || (!one.free && two.reluctance < one.reluctance))
-		return SLOTS + two.slot;
-	return ~one.reluctance ? one.slot : NO_ROOM;
+	if (two.free > one.free || (!one.free && two.reluctance < one.reluctance)) {
+		one = two;
+		one.slot += SLOTS;
+	}
+	if (!one.free && nearest.reluctance < one.reluctance)
+		return NEAR * SLOTS + nearest.slot;
+	return ~one.reluctance ? FIRST * SLOTS + one.slot : NO_ROOM;
 }
 
 /* Not static, so that the verifier's many ways through it are walked once. */
-__noinline __u32 find_room4(struct bucket *first, struct bucket *second, __u32 now)
+__noinline __u32 find_room4(struct bucket *near, struct bucket *first, struct bucket *second,
+			    __u32 now)
 {
-	return find_room_of(first, second, IPV4, now);
+	return find_room_of(near, first, second, IPV4, now);
 }
 
-__noinline __u32 find_room6(struct bucket6 *first, struct bucket6 *second, __u32 now)
+__noinline __u32 find_room6(struct bucket6 *near, struct bucket6 *first, struct bucket6 *second,
+			    __u32 now)
 {
-	return find_room_of(first, second, IPV6, now);
+	return find_room_of(near, first, second, IPV6, now);
 }
 
 static __always_inline __u32 find_room(const struct neighbourhood *n, __u64 version, __u32 now)
 {
-	return version == IPV6 ? find_room6(n->bucket[0], n->bucket[1], now)
-			       : find_room4(n->bucket[0], n->bucket[1], now);
+	void *const *b = n->bucket;
+
+	return version == IPV6 ? find_room6(b[NEAR], b[FIRST], b[SECOND], now)
+			       : find_room4(b[NEAR], b[FIRST], b[SECOND], now);
 }
 
 /* The slot that find_room() said. */
 static __always_inline struct flow *flow_in_room(const struct neighbourhood *n, __u64 version,
 						 __u32 room)
 {
-	return flow_at(n->bucket[room < SLOTS ? 0 : 1], room % SLOTS, version);
+	void *bucket = n->bucket[SECOND];
+
+	if (room < FIRST * SLOTS && n->bucket[NEAR])
+		bucket = n->bucket[NEAR];
+	else if (room < SECOND * SLOTS)
+		bucket = n->bucket[FIRST];
+	return flow_at(bucket, room % SLOTS, version);
 }
 
 /* Takes the slot from its present owner. */
@@ -280,7 +309,10 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 	int passed = 0;
 
 #pragma unroll
-	for (int k = 0; k < 2 * SLOTS; k++) {
+	for (int k = 0; k < BUCKETS_OF_A_FLOW * SLOTS; k++) {
+		if (!n->bucket[k / SLOTS])
+			continue;
+
 		struct flow *f = flow_at(n->bucket[k / SLOTS], k % SLOTS, wanted->version);
 		__u64 c;
 
@@ -307,12 +339,12 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 /* While a bucket overflows, flows without an entry are forwarded by hash: see forward_hashed. */
 static __always_inline void mark_overflow(struct neighbourhood *n, __u32 now)
 {
-	((struct flow *)n->bucket[0])->overflow = now + live.lifetime[1] + 1;
+	((struct flow *)n->bucket[FIRST])->overflow = now + live.lifetime[1] + 1;
 }
 
 static __always_inline int overflows(struct neighbourhood *n, __u32 now)
 {
-	__u32 until = ((struct flow *)n->bucket[0])->overflow;
+	__u32 until = ((struct flow *)n->bucket[FIRST])->overflow;
 
 	return until && (__s32)(until - now) > 0;
 }

@@ -71,4 +71,6 @@ const volatile __u8 reusable[STATES];		/* 1: a SYN here starts a new connection 
 const volatile __u8 eviction_rank[STATES];	/* order of giving up for a new flow; 0: never */
 const volatile __u32 bucket_mask;
 const volatile __u32 bucket_mask6;
+const volatile __u32 near_buckets;		/* before the others; 0: none */
+const volatile __u32 near_buckets6;
 const volatile __u32 capacity;			/* destinations */

@@ -16,6 +16,7 @@ from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp.libbpf import BpfObject
 
 SLOTS: Final = 4
+NEAR_BUCKETS: Final = 1 << 13
 STATES: Final = 32
 HELD_BUCKETS: Final = 1024
 HELD_SLOTS: Final = 16
@@ -357,6 +358,21 @@ _MEANING: Final = 3
 """To be raised when the meaning of a field changes but its place does not."""
 
 
+def far_buckets(flows: int) -> int:
+    """Half full with so many flows, so that nearly all find room in their first bucket."""
+    return 2 * flows // SLOTS
+
+
+def near_buckets(flows: int) -> int:
+    """Those that flows go to first, few enough for a CPU's cache; a small table has none."""
+    return NEAR_BUCKETS if far_buckets(flows) >= 8 * NEAR_BUCKETS else 0
+
+
+def flows_in(buckets: int) -> int:
+    """The capacity of a table of so many: the reverse of the two above."""
+    return (1 << buckets.bit_length() - 1) * SLOTS // 2
+
+
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """How much the maps hold. `flows`, of IPv4, is a power of two; twice as many slots are made.
@@ -383,13 +399,13 @@ class Capacity:
 
     @property
     def buckets(self) -> int:
-        """Half full at capacity, so that nearly all flows find room in their first bucket."""
-        return 2 * self.flows // SLOTS
+        """Of IPv4's table."""
+        return near_buckets(self.flows) + far_buckets(self.flows)
 
     @property
     def buckets6(self) -> int:
         """The same of IPv6."""
-        return 2 * self.flows6 // SLOTS
+        return near_buckets(self.flows6) + far_buckets(self.flows6)
 
     @property
     def members(self) -> int:

@@ -126,11 +126,11 @@ def capacity_of(maps: dict[str, int]) -> layout.Capacity:
     """How much a program's maps hold."""
     entries = {name: libbpf.map_info(descriptor).max_entries for name, descriptor in maps.items()}
     return layout.Capacity(
-        entries["flows"] * layout.SLOTS // 2,
+        layout.flows_in(entries["flows"]),
         entries["services"],
         entries["destinations"],
         entries["slots"],
-        entries["flows6"] * layout.SLOTS // 2,
+        layout.flows_in(entries["flows6"]),
     )
 
 
@@ -266,8 +266,9 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
     put("reusable", by_state(lambda s: s in states.REUSABLE))
     ranks = {s: rank for rank, group in enumerate(states.EVICTION, start=1) for s in group}
     put("eviction_rank", by_state(lambda s: ranks.get(s, 0)))
-    put("bucket_mask", (capacity.buckets - 1).to_bytes(4, "little"))
-    put("bucket_mask6", (capacity.buckets6 - 1).to_bytes(4, "little"))
+    for table, flows in {"": capacity.flows, "6": capacity.flows6}.items():
+        put(f"bucket_mask{table}", (layout.far_buckets(flows) - 1).to_bytes(4, "little"))
+        put(f"near_buckets{table}", layout.near_buckets(flows).to_bytes(4, "little"))
     put("capacity", capacity.destinations.to_bytes(4, "little"))
 
 
