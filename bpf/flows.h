@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The connection tables, one for each version of IP: set-associative, two candidate buckets a flow,
- * shared by all CPUs. A flow of IPv6 begins with a struct flow, and is one to whoever has found it.
+/* The connection tables, one for each version of IP: set-associative, three candidate buckets a
+ * flow, shared by all CPUs. One of the three is a near one, of which there are so few that they stay
+ * in a CPU's cache: flows are entered there as long as there is room, so that it costs no miss to
+ * find them unless there are many (dataplane/xdp/connection_table.py). A flow of IPv6 begins with a struct
+ * flow, and is one to whoever has found it.
  *
  * Why it is right under concurrency:
  *  - A slot changes hands by a compare-and-exchange of `control` to PHASE_BUSY, gets its key, and
@@ -20,7 +23,7 @@
 #define ATTEMPTS 4	/* against other CPUs, before a packet is dropped */
 
 #define BUCKETS_OF_A_FLOW 3
-#define NEAR 0	/* in neighbourhood.bucket; 0 there: the table has no near buckets */
+#define NEAR 0	/* in neighbourhood.bucket */
 #define FIRST 1
 #define SECOND 2
 
@@ -77,16 +80,16 @@ static __always_inline int find_neighbourhood(const struct key *k, struct neighb
 	x = (x ^ k->transport) * 0xD6E8FEB86659FD93ull;
 	n->hash = x >> 32;
 
-	__u32 mask = k->version == IPV6 ? bucket_mask6 : bucket_mask;
-	__u32 near = k->version == IPV6 ? near_buckets6 : near_buckets;
+	__u32 near = k->version == IPV6 ? buckets6.near : buckets.near;
+	__u32 mask = (k->version == IPV6 ? buckets6.far : buckets.far) - 1;
 	__u32 first = n->hash & mask, second = (x ^ x >> 29) & mask;
 
 	if (second == first)
 		second ^= 1;
-	n->bucket[NEAR] = near ? find_bucket(n->hash >> 8 & (near - 1), k->version) : 0;
+	n->bucket[NEAR] = find_bucket(n->hash & (near - 1), k->version);
 	n->bucket[FIRST] = find_bucket(near + first, k->version);
 	n->bucket[SECOND] = find_bucket(near + second, k->version);
-	return n->bucket[FIRST] && n->bucket[SECOND] && (!near || n->bucket[NEAR]);
+	return n->bucket[NEAR] && n->bucket[FIRST] && n->bucket[SECOND];
 }
 
 static __always_inline struct flow *flow_at(void *bucket, __u32 slot, __u64 version)
@@ -130,7 +133,7 @@ static __always_inline struct flow *find_in(void *bucket, const struct key *k, _
 static __always_inline struct flow *find_flow(struct neighbourhood *n, const struct key *k,
 					      __u32 now, __u64 *control)
 {
-	struct flow *f = n->bucket[NEAR] ? find_in(n->bucket[NEAR], k, now, control) : 0;
+	struct flow *f = find_in(n->bucket[NEAR], k, now, control);
 
 	if (!f)
 		f = find_in(n->bucket[FIRST], k, now, control);
@@ -207,21 +210,20 @@ static __always_inline struct room find_room_in(void *bucket, __u64 version, __u
 }
 
 /* The slot of the neighbourhood that a new flow would take, or NO_ROOM when it is full of flows
- * that must not be given up. The first two flows go to their first bucket at once, for look-ups then
- * end there; after that the emptier one is taken. At capacity (half of the slots) 4 flows in
- * 100,000 so find no room, and one in five is found in its second bucket only. */
+ * that must not be given up. What finds no free slot nearby goes to its first far bucket at once if
+ * that has at most one flow, for look-ups then end there; after that the emptier one is taken. At
+ * capacity (half of the far slots) 3 flows in 100,000 so find no room, and one in five is found in
+ * its second bucket only. */
 static __always_inline __u32 find_room_of(void *near, void *first, void *second, __u64 version,
 					  __u32 now)
 {
-	struct room one, two, nearest = {.reluctance = ~0ull};
+	struct room one, two, nearest;
 
-	if (!first || !second)
+	if (!near || !first || !second)
 		return NO_ROOM;
-	if (near) {
-		nearest = find_room_in(near, version, now);
-		if (nearest.free)
-			return NEAR * SLOTS + nearest.slot;
-	}
+	nearest = find_room_in(near, version, now);
+	if (nearest.free)
+		return NEAR * SLOTS + nearest.slot;
 	one = find_room_in(first, version, now);
 	if (one.free >= SLOTS - 1)
 		return FIRST * SLOTS + one.slot;
@@ -260,12 +262,10 @@ static __always_inline __u32 find_room(const struct neighbourhood *n, __u64 vers
 static __always_inline struct flow *flow_in_room(const struct neighbourhood *n, __u64 version,
 						 __u32 room)
 {
-	void *bucket = n->bucket[SECOND];
+	void *bucket = room < FIRST * SLOTS    ? n->bucket[NEAR]
+		       : room < SECOND * SLOTS ? n->bucket[FIRST]
+					       : n->bucket[SECOND];
 
-	if (room < FIRST * SLOTS && n->bucket[NEAR])
-		bucket = n->bucket[NEAR];
-	else if (room < SECOND * SLOTS)
-		bucket = n->bucket[FIRST];
 	return flow_at(bucket, room % SLOTS, version);
 }
 
@@ -310,9 +310,6 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 
 #pragma unroll
 	for (int k = 0; k < BUCKETS_OF_A_FLOW * SLOTS; k++) {
-		if (!n->bucket[k / SLOTS])
-			continue;
-
 		struct flow *f = flow_at(n->bucket[k / SLOTS], k % SLOTS, wanted->version);
 		__u64 c;
 

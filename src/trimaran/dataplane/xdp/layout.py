@@ -16,9 +16,9 @@ from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp.libbpf import BpfObject
 
 SLOTS: Final = 4
-NEAR_BUCKETS: Final = 1 << 13
 STATES: Final = 32
-HELD_BUCKETS: Final = 1024
+HELD_BITS: Final = 13
+HELD_BUCKETS: Final = 1 << HELD_BITS
 HELD_SLOTS: Final = 16
 HELD6_SLOTS: Final = 16
 FILTER_WORDS: Final = 2048
@@ -354,23 +354,8 @@ _STRUCTS: Final = {
     "icmp_budget": ICMP_BUDGET,
 }
 
-_MEANING: Final = 3
+_MEANING: Final = 4
 """To be raised when the meaning of a field changes but its place does not."""
-
-
-def far_buckets(flows: int) -> int:
-    """Half full with so many flows, so that nearly all find room in their first bucket."""
-    return 2 * flows // SLOTS
-
-
-def near_buckets(flows: int) -> int:
-    """Those that flows go to first, few enough for a CPU's cache; a small table has none."""
-    return NEAR_BUCKETS if far_buckets(flows) >= 8 * NEAR_BUCKETS else 0
-
-
-def flows_in(buckets: int) -> int:
-    """The capacity of a table of so many: the reverse of the two above."""
-    return (1 << buckets.bit_length() - 1) * SLOTS // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,16 +381,6 @@ class Capacity:
             and self.destinations >= other.destinations
             and self.rows >= other.rows
         )
-
-    @property
-    def buckets(self) -> int:
-        """Of IPv4's table."""
-        return near_buckets(self.flows) + far_buckets(self.flows)
-
-    @property
-    def buckets6(self) -> int:
-        """The same of IPv6."""
-        return near_buckets(self.flows6) + far_buckets(self.flows6)
 
     @property
     def members(self) -> int:

@@ -22,6 +22,7 @@ from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import layout, libbpf
+from trimaran.dataplane.xdp.connection_table import buckets_for, flows_in
 from trimaran.dataplane.xdp.tables import (
     BUDGETS,
     LIVE_MAP,
@@ -126,11 +127,11 @@ def capacity_of(maps: dict[str, int]) -> layout.Capacity:
     """How much a program's maps hold."""
     entries = {name: libbpf.map_info(descriptor).max_entries for name, descriptor in maps.items()}
     return layout.Capacity(
-        layout.flows_in(entries["flows"]),
+        flows_in(entries["flows"]),
         entries["services"],
         entries["destinations"],
         entries["slots"],
-        layout.flows_in(entries["flows6"]),
+        flows_in(entries["flows6"]),
     )
 
 
@@ -231,8 +232,8 @@ def _close(maps: dict[str, int]) -> None:
 
 def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> None:
     for name, entries in {
-        "flows": capacity.buckets,
-        "flows6": capacity.buckets6,
+        "flows": buckets_for(capacity.flows, 4).total,
+        "flows6": buckets_for(capacity.flows6, 6).total,
         "services": capacity.services,
         "members": capacity.members,
         "destinations": capacity.destinations,
@@ -266,9 +267,9 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
     put("reusable", by_state(lambda s: s in states.REUSABLE))
     ranks = {s: rank for rank, group in enumerate(states.EVICTION, start=1) for s in group}
     put("eviction_rank", by_state(lambda s: ranks.get(s, 0)))
-    for table, flows in {"": capacity.flows, "6": capacity.flows6}.items():
-        put(f"bucket_mask{table}", (layout.far_buckets(flows) - 1).to_bytes(4, "little"))
-        put(f"near_buckets{table}", layout.near_buckets(flows).to_bytes(4, "little"))
+    four, six = buckets_for(capacity.flows, 4), buckets_for(capacity.flows6, 6)
+    for name, buckets in {"buckets": four, "buckets6": six}.items():
+        put(name, buckets.near.to_bytes(4, "little") + buckets.far.to_bytes(4, "little"))
     put("capacity", capacity.destinations.to_bytes(4, "little"))
 
 
