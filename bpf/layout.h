@@ -16,7 +16,8 @@
 #define STATE_SCTP 16
 #define STATE_SCTP_ESTABLISHED 24
 #define SCTP_CHUNKS 16		/* types of SCTP chunks that mean something */
-#define HELD_BUCKETS 1024	/* of virtual addresses, by hash */
+#define HELD_BITS 13		/* of the hash of a virtual address */
+#define HELD_BUCKETS (1 << HELD_BITS)
 #define HELD_SLOTS 16		/* one cache line */
 #define HELD6_SLOTS 16		/* two of them */
 #define FILTER_WORDS 2048	/* of 32 bits, one bit for an address's hash */

@@ -77,7 +77,7 @@ struct packet {
 /* Does this director hold the address now? */
 static __always_inline int is_held(__u32 address)
 {
-	__u32 *row = live.held[address * 0x9E3779B1u >> 22];
+	__u32 *row = live.held[address * 0x9E3779B1u >> (32 - HELD_BITS)];
 
 #pragma unroll
 	for (int i = 0; i < HELD_SLOTS; i++) {
@@ -93,7 +93,7 @@ static __always_inline int is_held(__u32 address)
  * would do no harm: only services' own addresses are served. */
 static __always_inline int is_held6(__u64 number)
 {
-	__u64 *row = live.held6[number >> 54];
+	__u64 *row = live.held6[number >> (64 - HELD_BITS)];
 
 	number |= 1;
 #pragma unroll

@@ -57,6 +57,9 @@ class Network(Hosts):
         sh("ip route add default via 2001:db8:c::1", "client")
         for web in ("web1", "web2"):
             sh("ip route add default via 2001:db8:1::1", web)
+            # The director is a router on a stick, and tells servers that the client is on their
+            # own link. A server that believes it answers past the director, which masquerades.
+            sh("sysctl -qw net.ipv6.conf.eth1.accept_redirects=0", web)
 
     def serve(self, port: int) -> None:
         for web in ("web1", "web2"):

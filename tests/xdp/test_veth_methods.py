@@ -60,7 +60,9 @@ def hosts() -> Iterator[Hosts]:
     with contextlib.ExitStack() as stack:
         hosts = Hosts(stack)
         hosts.add("client", "lb", "web", "bridge")
-        sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0", "lb")
+        sh("sysctl -qw net.ipv4.ip_forward=1", "lb")
+        for which in ("all", "default"):  # either is enough to send them
+            sh(f"sysctl -qw net.ipv4.conf.{which}.send_redirects=0", "lb")
         yield hosts
 
 

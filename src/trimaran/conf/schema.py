@@ -5,7 +5,7 @@ nothing of the model; `routers` and `services` build that from what was read. Re
 is typed: `setting[PRIORITY]` is an int because the row says that it takes a number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
@@ -146,6 +146,17 @@ class Setting(Generic[T]):
 
     def add(self, keyword: Keyword[Any], setting: "Setting[Any]") -> None:
         self._inside.setdefault(keyword.name, []).append(setting)
+
+    def inside(self) -> "Iterator[Setting[Any]]":
+        """Every statement right in its block."""
+        for settings in self._inside.values():
+            yield from settings
+
+    def blocks(self) -> "Iterator[Setting[Any]]":
+        """This, and every statement in its block, at any depth."""
+        yield self
+        for setting in self.inside():
+            yield from setting.blocks()
 
     def absorb(self, other: "Setting[Any]") -> None:
         """Add all that another block of the same kind has inside."""

@@ -180,7 +180,10 @@ class Plane:
         local = {address.address for link in self._links.values() for address in link.addresses}
         announced = {address.address for address in self._announced}
         self._dataplane.set_local(local)
-        self._dataplane.set_held((local | announced) & self._service_addresses)
+        try:
+            self._dataplane.set_held((local | announced) & self._service_addresses)
+        except DataplaneError as error:
+            log.error("%s", error)
 
     def _attach(self) -> None:
         """Attach where clients come in, the interfaces named and those that carry a VIP, and

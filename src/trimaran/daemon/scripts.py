@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from shutil import which
+from typing import NamedTuple
 
 from trimaran.daemon.tasks import cancel, spawn
 from trimaran.model.notification import Notice
@@ -86,18 +87,35 @@ class Scripts:
             log.warning("%s: %s ended with status %d", subject, script.command[0], status)
 
 
-async def start(script: Script, policy: ScriptPolicy) -> asyncio.subprocess.Process:
-    """Start a script in a process group of its own. Raises OSError, LookupError, ValueError."""
+class Runnable(NamedTuple):
+    """What a script comes to on this machine. `weak`: see `writable_by_others`; it runs all the
+    same if the policy says so."""
+
+    program: str
+    user: pwd.struct_passwd
+    group: int
+    weak: Path | None
+
+
+def runnable(script: Script, policy: ScriptPolicy) -> Runnable:
+    """What would be run, and as whom. Raises OSError, LookupError, ValueError, with the reason."""
     user, group = account(script, policy)
     program = which(script.command[0], path=_PATH)
     if program is None:
         raise FileNotFoundError("there is no such program, or it is not executable")
-    if user.pw_uid == 0 and (weak := writable_by_others(Path(program))) is not None:
-        if policy.secure:
-            raise PermissionError(
-                f"{weak} can be written by others than root, and it would run as root: take "
-                "that right away, or name another script_user"
-            )
+    weak = writable_by_others(Path(program)) if user.pw_uid == 0 else None
+    if weak is not None and policy.secure:
+        raise PermissionError(
+            f"{weak} can be written by others than root, and it would run as root: take "
+            "that right away, or name another script_user"
+        )
+    return Runnable(program, user, group, weak)
+
+
+async def start(script: Script, policy: ScriptPolicy) -> asyncio.subprocess.Process:
+    """Start a script in a process group of its own. Raises OSError, LookupError, ValueError."""
+    program, user, group, weak = runnable(script, policy)
+    if weak is not None:
         _warn_of(weak)
     root = os.geteuid() == 0  # who is not stays who he is
     starting = asyncio.create_task(

@@ -6,6 +6,7 @@ from typing import Final
 from pyroute2 import AsyncIPRoute
 
 from trimaran.daemon.next_hops import NextHops
+from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp.operator import XdpOperator
 from trimaran.model.ip import IPAddress
 from trimaran.net import links
@@ -18,14 +19,19 @@ _INTERVAL_SECONDS: Final = 0.1
 async def settle(dataplane: XdpOperator) -> list[str]:
     """Tell which of its VIPs are addresses of this host, and how real servers are reached.
 
-    Returns a line for each server that cannot be. Takes a second at most if some do not answer.
+    Returns a line for each server that cannot be, and one for addresses without room. Takes a
+    second at most if some do not answer.
     """
     async with AsyncIPRoute() as netlink:
         found = await links.links(netlink)
         local = {address.address for link in found.values() for address in link.addresses}
         dataplane.set_local(local)
-        dataplane.set_held(local & dataplane.virtual_addresses())
-        return await _find(NextHops(netlink, dataplane), dataplane, found)
+        lines = []
+        try:
+            dataplane.set_held(local & dataplane.virtual_addresses())
+        except DataplaneError as error:
+            lines.append(str(error))
+        return lines + await _find(NextHops(netlink, dataplane), dataplane, found)
 
 
 async def _find(hops: NextHops, dataplane: XdpOperator, found: dict[int, links.Link]) -> list[str]:
