@@ -2,7 +2,7 @@
 /* The connection tables, one for each version of IP: set-associative, three candidate buckets a
  * flow, shared by all CPUs. One of the three is a near one, of which there are so few that they stay
  * in a CPU's cache: flows are entered there as long as there is room, so that it costs no miss to
- * find them unless there are many (dataplane/xdp/connection_table.py). A flow of IPv6 begins with a struct
+ * find them unless there are many (near_buckets_of(), dataplane/xdp/loader.py). A flow of IPv6 begins with a struct
  * flow, and is one to whoever has found it.
  *
  * Why it is right under concurrency:
@@ -29,7 +29,6 @@
 
 struct neighbourhood {
 	void *bucket[BUCKETS_OF_A_FLOW];	/* struct bucket or struct bucket6 */
-	__u32 hash;
 };
 
 static __always_inline __u32 now_in_ticks(void)
@@ -71,22 +70,32 @@ static __always_inline void *find_bucket(__u32 index, __u64 version)
 			       : bpf_map_lookup_elem(&flows, &index);
 }
 
-/* Where a flow may be. False only to satisfy the verifier. */
-static __always_inline int find_neighbourhood(const struct key *k, struct neighbourhood *n)
+/* A hash, brought down to less than `count`. */
+static __always_inline __u32 reduced(__u32 hash, __u32 count)
+{
+	return (__u64)hash * count >> 32;
+}
+
+static __always_inline __u64 hash_of(const struct key *k)
 {
 	__u64 x = (k->addresses ^ live.hash_seed) * 0x9E3779B97F4A7C15ull;
 
 	x ^= x >> 32;
-	x = (x ^ k->transport) * 0xD6E8FEB86659FD93ull;
-	n->hash = x >> 32;
+	return (x ^ k->transport) * 0xD6E8FEB86659FD93ull;
+}
 
-	__u32 near = k->version == IPV6 ? buckets6.near : buckets.near;
-	__u32 mask = (k->version == IPV6 ? buckets6.far : buckets.far) - 1;
-	__u32 first = n->hash & mask, second = (x ^ x >> 29) & mask;
+/* Where a flow may be. False only to satisfy the verifier. */
+static __always_inline int find_neighbourhood(const struct key *k, struct neighbourhood *n)
+{
+	__u64 x = hash_of(k);
+	__u32 hash = x >> 32;
+	__u32 near = k->version == IPV6 ? near_buckets6 : near_buckets;
+	__u32 far = k->version == IPV6 ? far_buckets6 : far_buckets;
+	__u32 first = reduced(x ^ x >> 29, far), second = reduced(hash * 0x9E3779B1u, far);
 
 	if (second == first)
-		second ^= 1;
-	n->bucket[NEAR] = find_bucket(n->hash & (near - 1), k->version);
+		second = first ? first - 1 : 1;
+	n->bucket[NEAR] = find_bucket(hash & (near - 1), k->version);
 	n->bucket[FIRST] = find_bucket(near + first, k->version);
 	n->bucket[SECOND] = find_bucket(near + second, k->version);
 	return n->bucket[NEAR] && n->bucket[FIRST] && n->bucket[SECOND];
@@ -184,7 +193,8 @@ static __always_inline __u64 reluctance(__u64 control, __u32 now)
 	return rank ? (__u64)rank << 32 | ((__u32)control - now) : ~0ull;
 }
 
-#define NO_ROOM (BUCKETS_OF_A_FLOW * SLOTS)
+#define OCCUPIED 16	/* beyond any slot; and the slot that is */
+#define NO_ROOM (2 * OCCUPIED)
 
 struct room {
 	__u64 reluctance;
@@ -209,53 +219,56 @@ static __always_inline struct room find_room_in(void *bucket, __u64 version, __u
 	return room;
 }
 
-/* The slot of the neighbourhood that a new flow would take, or NO_ROOM when it is full of flows
- * that must not be given up. What finds no free slot nearby goes to its first far bucket at once if
- * that has at most one flow, for look-ups then end there; after that the emptier one is taken. At
- * capacity (half of the far slots) 3 flows in 100,000 so find no room, and one in five is found in
- * its second bucket only. */
-static __always_inline __u32 find_room_of(void *near, void *first, void *second, __u64 version,
-					  __u32 now)
+/* Which of two buckets' slots a new flow would take, plus OCCUPIED if another flow must be given up
+ * for it, or NO_ROOM when all have flows that must not be. The first two flows go to their first
+ * bucket at once, for look-ups then end there; after that the emptier one is taken. At capacity
+ * (half of all slots) 3 flows in 100,000 so find no room, and one in five is found in its second
+ * bucket only. */
+static __always_inline __u32 find_room_of(void *first, void *second, __u64 version, __u32 now)
 {
-	struct room one, two, nearest;
+	struct room one, two;
 
-	if (!near || !first || !second)
+	if (!first || !second)
 		return NO_ROOM;
-	nearest = find_room_in(near, version, now);
-	if (nearest.free)
-		return NEAR * SLOTS + nearest.slot;
 	one = find_room_in(first, version, now);
 	if (one.free >= SLOTS - 1)
-		return FIRST * SLOTS + one.slot;
+		return one.slot;
 	two = find_room_in(second, version, now);
-	if (two.free > one.free || (!one.free && two.reluctance < one.reluctance)) {
-		one = two;
-		one.slot += SLOTS;
-	}
-	if (!one.free && nearest.reluctance < one.reluctance)
-		return NEAR * SLOTS + nearest.slot;
-	return ~one.reluctance ? FIRST * SLOTS + one.slot : NO_ROOM;
+	if (two.free > one.free || (!one.free && two.reluctance < one.reluctance))
+		return SLOTS + two.slot + (two.free ? 0 : OCCUPIED);
+	if (one.free)
+		return one.slot;
+	return ~one.reluctance ? one.slot + OCCUPIED : NO_ROOM;
 }
 
 /* Not static, so that the verifier's many ways through it are walked once. */
-__noinline __u32 find_room4(struct bucket *near, struct bucket *first, struct bucket *second,
-			    __u32 now)
+__noinline __u32 find_room4(struct bucket *first, struct bucket *second, __u32 now)
 {
-	return find_room_of(near, first, second, IPV4, now);
+	return find_room_of(first, second, IPV4, now);
 }
 
-__noinline __u32 find_room6(struct bucket6 *near, struct bucket6 *first, struct bucket6 *second,
-			    __u32 now)
+__noinline __u32 find_room6(struct bucket6 *first, struct bucket6 *second, __u32 now)
 {
-	return find_room_of(near, first, second, IPV6, now);
+	return find_room_of(first, second, IPV6, now);
 }
 
+static __always_inline __u32 find_room_in_two(void *first, void *second, __u64 version, __u32 now)
+{
+	return version == IPV6 ? find_room6(first, second, now) : find_room4(first, second, now);
+}
+
+/* The slot of the neighbourhood that a new flow would take, or NO_ROOM: a near one if it is free, and
+ * if it is not, before there is no room at all. */
 static __always_inline __u32 find_room(const struct neighbourhood *n, __u64 version, __u32 now)
 {
-	void *const *b = n->bucket;
+	__u32 near = find_room_in_two(n->bucket[NEAR], n->bucket[NEAR], version, now), far;
 
-	return version == IPV6 ? find_room6(b[NEAR], b[FIRST], b[SECOND], now)
-			       : find_room4(b[NEAR], b[FIRST], b[SECOND], now);
+	if (near < OCCUPIED)
+		return near;
+	far = find_room_in_two(n->bucket[FIRST], n->bucket[SECOND], version, now);
+	if (far < NO_ROOM)
+		return FIRST * SLOTS + far % OCCUPIED;
+	return near < NO_ROOM ? near % OCCUPIED : NO_ROOM;
 }
 
 /* The slot that find_room() said. */

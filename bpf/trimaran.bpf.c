@@ -205,7 +205,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 			free_slot(slot, given_up);
 		else if (s && p->protocol != IPPROTO_UDP && !(p->flags & TCP_RST) &&
 			 overflows(n, now))
-			return forward_hashed(ctx, p, service, n->hash, cpu);
+			return forward_hashed(ctx, p, service, hash_of(&p->key) >> 32, cpu);
 		return XDP_PASS;
 	}
 	if (p->verify_checksum && checksum_is_missing(ctx, p)) {
@@ -226,7 +226,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 
 		if (room >= NO_ROOM) {
 			mark_overflow(n, now);
-			return forward_hashed(ctx, p, service, n->hash, cpu);
+			return forward_hashed(ctx, p, service, hash_of(&p->key) >> 32, cpu);
 		}
 		slot = flow_in_room(n, p->version, room);
 		control = load(slot->control);

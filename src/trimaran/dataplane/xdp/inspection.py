@@ -8,7 +8,6 @@ import numpy as np
 from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.attach import mode_name
-from trimaran.dataplane.xdp.connection_table import flows_in
 from trimaran.dataplane.xdp.loader import attached_programs, maps_of
 from trimaran.dataplane.xdp.tables import Tables
 from trimaran.dataplane.xdp.view import XdpView
@@ -70,7 +69,7 @@ def inspect() -> Inspection:
             attached,
             maps,
             int(np.count_nonzero(tables.services["configured"])),
-            flows_in(tables.buckets[4]),
+            len(tables.flows) // 2,
             XdpView(tables).live_flows(),
             int(tables.templates.sum()),
             tuple(sorted(map(str, XdpView(tables).unresolved_neighbours()))),

@@ -383,6 +383,16 @@ class Capacity:
         )
 
     @property
+    def buckets(self) -> int:
+        """Half full at capacity, so that nearly all flows find room in their first bucket."""
+        return 2 * self.flows // SLOTS
+
+    @property
+    def buckets6(self) -> int:
+        """The same of IPv6."""
+        return 2 * self.flows6 // SLOTS
+
+    @property
     def members(self) -> int:
         """Room for every list and its head twice, and for holes."""
         return 4 * self.destinations + 2 * self.services

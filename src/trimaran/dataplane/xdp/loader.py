@@ -22,7 +22,6 @@ from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import layout, libbpf
-from trimaran.dataplane.xdp.connection_table import buckets_for, flows_in
 from trimaran.dataplane.xdp.tables import (
     BUDGETS,
     LIVE_MAP,
@@ -36,6 +35,8 @@ OBJECT: Final = Path(__file__).with_name("trimaran.bpf.o")
 PROGRAM_NAME: Final = "trimaran"
 ICMP_PER_SECOND: Final = 1000
 """Errors sent a second and CPU: Linux's icmp_msgs_per_sec."""
+NEAR_BYTES: Final = 1 << 21
+"""Of a table's near buckets (bpf/flows.h), at most: what a CPU's second-level cache holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +128,11 @@ def capacity_of(maps: dict[str, int]) -> layout.Capacity:
     """How much a program's maps hold."""
     entries = {name: libbpf.map_info(descriptor).max_entries for name, descriptor in maps.items()}
     return layout.Capacity(
-        flows_in(entries["flows"]),
+        entries["flows"] * layout.SLOTS // 2,
         entries["services"],
         entries["destinations"],
         entries["slots"],
-        flows_in(entries["flows6"]),
+        entries["flows6"] * layout.SLOTS // 2,
     )
 
 
@@ -232,8 +233,8 @@ def _close(maps: dict[str, int]) -> None:
 
 def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> None:
     for name, entries in {
-        "flows": buckets_for(capacity.flows, 4).total,
-        "flows6": buckets_for(capacity.flows6, 6).total,
+        "flows": capacity.buckets,
+        "flows6": capacity.buckets6,
         "services": capacity.services,
         "members": capacity.members,
         "destinations": capacity.destinations,
@@ -267,10 +268,16 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
     put("reusable", by_state(lambda s: s in states.REUSABLE))
     ranks = {s: rank for rank, group in enumerate(states.EVICTION, start=1) for s in group}
     put("eviction_rank", by_state(lambda s: ranks.get(s, 0)))
-    four, six = buckets_for(capacity.flows, 4), buckets_for(capacity.flows6, 6)
-    for name, buckets in {"buckets": four, "buckets6": six}.items():
-        put(name, buckets.near.to_bytes(4, "little") + buckets.far.to_bytes(4, "little"))
+    for buckets, record in (capacity.buckets, layout.FLOW), (capacity.buckets6, layout.FLOW6):
+        near, suffix = near_buckets_of(buckets, record.itemsize), "6" * (record is layout.FLOW6)
+        put(f"near_buckets{suffix}", near.to_bytes(4, "little"))
+        put(f"far_buckets{suffix}", (buckets - near).to_bytes(4, "little"))
     put("capacity", capacity.destinations.to_bytes(4, "little"))
+
+
+def near_buckets_of(buckets: int, record: int) -> int:
+    """How many of a table's buckets are near ones, with records of so many bytes."""
+    return min(buckets // 8, NEAR_BYTES // (layout.SLOTS * record))
 
 
 def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:
