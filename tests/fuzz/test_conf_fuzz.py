@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from trimaran.conf import Result, Severity, Surroundings, load
 from trimaran.conf.known import known_keywords
 from trimaran.conf.lines import Lines
+from trimaran.conf.memory import Memory, Recollection
 from trimaran.conf.report import Report
 from trimaran.conf.tokens import SCRIPT_LIKE, literal_words, source
 from trimaran.views.diagnostics import diagnostic_text, results_json
@@ -105,7 +106,7 @@ def test_a_repeated_line_is_that_line_many_times(line: str, times: int) -> None:
 
 
 def texts_of(text: str) -> list[list[str]]:
-    lines = Lines(Surroundings(), Report())
+    lines = Lines(Surroundings(), Report(), Recollection(Memory()))
     return [[word.text for word in line] for line in lines.words(source("f", text))]
 
 

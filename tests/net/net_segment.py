@@ -8,7 +8,8 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from trimaran.lab.lab import remove_namespace
 
 HERE, THERE = "tv-here", "tv-there"
 _CLONE_NEWNET = 0x40000000
@@ -59,5 +60,4 @@ def _enter(descriptor: int) -> None:
 
 def _delete() -> None:
     for name in (HERE, THERE):
-        if Path(f"/run/netns/{name}").exists():
-            ip("netns", "del", name)
+        remove_namespace(name)

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from trimaran.lab.lab import remove_namespace
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOSTS = {"client": 11, "lb1": 101, "lb2": 102, "web1": 201, "web2": 202}
 NAME = "hand"
@@ -85,7 +87,7 @@ def lan() -> Iterator[ExitStack]:
         names = [f"{NAME}-{host}" for host in ("lan", *HOSTS)]
         for name in names:
             ip("netns", "add", name)
-            stack.callback(ip, "netns", "del", name)
+            stack.callback(remove_namespace, name)
         ip("-n", f"{NAME}-lan", "link", "add", "br0", "type", "bridge")
         ip("-n", f"{NAME}-lan", "link", "set", "br0", "up")
         for host, number in HOSTS.items():

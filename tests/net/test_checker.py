@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import os
+import random
 import resource
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address
 
@@ -14,7 +15,8 @@ import pytest
 from net_segment import inside, ip
 
 from trimaran.daemon.checker import Checker
-from trimaran.daemon.messages import ServersStatus
+from trimaran.daemon.messages import ServersStatus, ServerStatus
+from trimaran.health.administration import Place
 from trimaran.model.check import CheckTiming, TcpCheck
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.service import (
@@ -56,14 +58,18 @@ def service(*checks: TcpCheck, port: int = 80) -> VirtualService:
 class Observed:
     """A running checker and the latest that it reported."""
 
-    def __init__(self) -> None:
-        self.latest = ServersStatus(())
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        self.latest: dict[Place, ServerStatus] = {}
         self.reports = 0
         self._news = asyncio.Event()
-        self.checker = Checker(self._take)
+        self.checker = Checker(self._take, chance=chance)
 
     def _take(self, status: ServersStatus) -> None:
-        self.latest = status
+        if status.whole:
+            self.latest.clear()
+        for place in status.gone:
+            del self.latest[place]
+        self.latest |= {(one.service, one.server): one for one in status.servers}
         self.reports += 1
         self._news.set()
 
@@ -79,7 +85,7 @@ class Observed:
 
     def standings(self) -> list[str]:
         words = {True: "up", False: "down", None: "unknown"}
-        return [f"{words[server.up]}: {server.reason}" for server in self.latest.servers]
+        return [f"{words[server.up]}: {server.reason}" for server in self.latest.values()]
 
     async def __aenter__(self) -> "Observed":
         return self
@@ -250,18 +256,18 @@ def test_where_nobody_answers() -> None:
 
 def test_a_reload_keeps_what_did_not_change(listener: socket.socket) -> None:
     async def scenario() -> None:
-        async with Observed() as observed:
+        async with Observed(lambda: 0.5) as observed:
             keep, drop = check(port_of(listener)), check(free_port())
-            slow = CheckTiming(delay_loop=60 * SECOND)
+            later = CheckTiming(delay_loop=60 * SECOND, warmup=SECOND)
             observed.checker.configure((service(keep, drop),))
             await observed.until("up: connected", "down: connection refused")
-            since = observed.latest.servers[0].since
+            before, *_ = observed.latest.values()
 
-            changed = check(port_of(listener), timing=slow)
+            changed = check(port_of(listener), timing=later)
             observed.checker.configure((service(keep), service(changed, port=443)))
-            await observed.until("up: connected", "unknown: not checked yet", seconds=0.5)
+            await observed.until("up: connected", "unknown: not checked yet")
             await observed.until("up: connected", "up: connected")
-            assert observed.latest.servers[0].since == since
+            assert next(iter(observed.latest.values())).since == before.since
 
             observed.checker.configure(())
             await observed.until()

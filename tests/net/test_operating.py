@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from net_segment import segment
 
+from trimaran.cli.ipvsadm.main import main
+from trimaran.dataplane.xdp.ownership import hold_tables
 from trimaran.lab.host import LabHost, wait_until
 from trimaran.lab.lab import Lab
 
@@ -109,3 +112,15 @@ def test_two_at_once_wait_for_each_other(alone: LabHost) -> None:
     ]
     assert [process.wait(30) for process in running] == [0] * len(running)
     assert ipvsadm(alone, "-Sn")[0].count("-A ") == len(running)
+
+
+@pytest.mark.parametrize("choice", ["auto", "xdp"])
+def test_a_daemon_whose_program_is_on_no_interface(
+    choice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with segment(), hold_tables(5):
+        assert main(["--dataplane", choice, "-L"]) == 2
+    assert capsys.readouterr().err == (
+        "Can't initialize ipvs: a trimaran daemon runs here on XDP, but its program is attached "
+        "to no interface: none has a virtual address, or 'trimaran status' says why\n"
+    )

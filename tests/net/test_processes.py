@@ -113,6 +113,20 @@ def test_a_child_that_hangs_is_killed_and_started_again(lab: Lab) -> None:
     assert router(lb1)["transitions"] == 2
 
 
+def test_programs_of_a_killed_checker_do_not_outlive_it(lab: Lab) -> None:
+    lb1 = lab.host("lb1")
+    misc = "MISC_CHECK {\n misc_path \"/bin/sh -c 'sleep 987; true'\"\n misc_timeout 990\n }\n"
+    reconfigure(lb1, ("TCP_CHECK {", f"{misc} TCP_CHECK {{"))
+    lb1.reload_service()
+    wait_until("the program and what it has started", lambda: len(lb1.pids("sleep 987")) == 2, 5)
+    before = child_pid(lb1, "checker")
+    left = lb1.pids("sleep 987")
+    lb1.send("trimaran.daemon checker", signal.SIGKILL)
+    wait_until("none of them is left", lambda: not {*left} & {*lb1.pids("sleep 987")}, 5)
+    assert "killed 1 programs of checks that the checker left" in lb1.log
+    wait_until("a new checker", lambda: child_pid(lb1, "checker") not in (0, before), 5)
+
+
 def test_when_the_steward_is_killed_the_children_clean_up(lab: Lab) -> None:
     lb1 = lab.host("lb1")
     with watch(lab.host("client")) as wire:

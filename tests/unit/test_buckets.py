@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trimaran.dataplane.buckets import (
-    MAGLEV_SLOTS,
-    destination_hash_table,
-    maglev_table,
-    source_hash_table,
-)
+from trimaran.dataplane.buckets import destination_hash_table, source_hash_table
+from trimaran.dataplane.maglev import MAGLEV_SLOTS, maglev_table
 from trimaran.dataplane.siphash import siphash13
 
 VECTORS = sorted((Path(__file__).parents[1] / "data" / "ipvs" / "hash-vectors").glob("*-mh-*.json"))
@@ -48,6 +44,15 @@ def test_source_hash_gives_each_at_least_one_bucket_in_turn() -> None:
 
 
 def test_maglev_without_shares_or_with_too_many_servers_is_empty() -> None:
-    assert maglev_table([(1, 80), (2, 80)], [0, 0]) == []
+    assert not len(maglev_table([(1, 80), (2, 80)], [0, 0]))
     many = MAGLEV_SLOTS + 1
-    assert maglev_table([(n, 80) for n in range(many)], [1] * many) == []
+    assert not len(maglev_table([(n, 80) for n in range(many)], [1] * many))
+
+
+def test_services_with_the_same_servers_share_a_table() -> None:
+    servers = [(1, 80), (2, 80), (3, 80)]
+    table = maglev_table(servers, [1, 2, 1])
+    assert maglev_table([*servers], [2, 4, 2]) is table
+    assert maglev_table(servers[::-1], [1, 2, 1]) is not table
+    with pytest.raises(ValueError, match="read-only"):
+        table[0] = 2

@@ -9,6 +9,7 @@ from conf_world import Files, world
 
 from trimaran.conf import Surroundings, definitions
 from trimaran.conf.lines import Lines, decoded
+from trimaran.conf.memory import Memory, Recollection
 from trimaran.conf.report import Abandoned, Report
 from trimaran.conf.tokens import Word
 
@@ -19,7 +20,7 @@ def read(text: str, around: Surroundings | None = None) -> tuple[list[list[Word]
     assert main is not None
     found = []
     try:
-        found = list(Lines(around or world(), report).words(main))
+        found = list(Lines(around or world(), report, Recollection(Memory())).words(main))
     except Abandoned:
         found = []
     return found, [str(diagnostic) for diagnostic in report.in_file_order()]

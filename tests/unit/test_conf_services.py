@@ -230,6 +230,7 @@ def test_a_group_is_one_service_for_each_of_its_entries() -> None:
           10.0.0.1-3 80
           10.0.0.254-10.0.1.0 81
           10.0.2.0/31 82
+          10.0.3.1-2 90-91
           fwmark 5
         }
         virtual_server group web6 {
@@ -251,6 +252,7 @@ def test_a_group_is_one_service_for_each_of_its_entries() -> None:
         *(f"TCP 10.0.0.{n}:80" for n in (1, 2, 3)),
         *(f"TCP 10.0.{n}:81" for n in ("0.254", "0.255", "1.0")),
         *(f"TCP 10.0.2.{n}:82" for n in (0, 1)),
+        *(f"TCP 10.0.3.{n}:{port}" for n in (1, 2) for port in (90, 91)),
         "FWM 5",
         *(f"UDP [2001:db8:1::{n}]:53" for n in ("fffe", "ffff", "1:0", "1:1")),
         "FWM 5 IPv6",

@@ -10,7 +10,7 @@ import pytest
 
 from trimaran.daemon.administration import Administration
 from trimaran.daemon.knowledge import Knowledge
-from trimaran.daemon.messages import Remaining, ServerConnections, ServerStatus
+from trimaran.daemon.messages import Remaining, ServerConnections, ServersStatus, ServerStatus
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
 from trimaran.model.service import (
@@ -45,7 +45,7 @@ class Director:
     def __init__(self, path: Path, config: Config = CONFIG) -> None:
         self.config = config
         self.followed = 0
-        self.knowledge = Knowledge()
+        self.knowledge = Knowledge(config)
         self.orders = Administration(path / "orders.json", self._follow)
         self.orders.recall(config)
         self._learn()
@@ -54,16 +54,16 @@ class Director:
         self.followed += 1
 
     def _learn(self) -> None:
-        said = [
+        said = tuple(
             ServerStatus(service.key, server.key, True, 0, "connected")
             for service in self.config.virtual_services
             for server in service.real_servers
-        ]
-        self.knowledge.learn(self.config, said)
+        )
+        self.knowledge.learn(ServersStatus(said))
 
     def reload(self, config: Config) -> None:
         before, self.config = self.config, config
-        self.knowledge.forget_others(config)
+        self.knowledge.configure(config)
         self.orders.configure(before, config)
         self._learn()
 
@@ -72,7 +72,7 @@ class Director:
         return done.error or done.text
 
     def weights(self, key: ServiceKey = HTTP) -> dict[str, int]:
-        desired, _ = self.knowledge.conclude(self.config, self.orders.orders, self.orders.leaving)
+        desired, _ = self.knowledge.conclude(self.orders.orders, self.orders.leaving)
         (found,) = (each for each in desired if each.key == key)
         return {str(one.key.address): one.weight for one in found.destinations}
 

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 
 from trimaran.daemon.desired import Fitness, checked_services, client_interfaces, desired_services
 from trimaran.daemon.knowledge import Knowledge
-from trimaran.daemon.messages import ServerStatus
+from trimaran.daemon.messages import ServersStatus, ServerStatus
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
@@ -41,19 +41,21 @@ CONFIG = Config(
 
 
 def test_a_server_of_which_nothing_is_known_is_not_in_service() -> None:
-    assert desired_services(CONFIG, {}) == (Service(KEY, Settings("rr"), ()),)
+    assert desired_services(CONFIG.virtual_services, {}) == (Service(KEY, Settings("rr"), ()),)
 
 
 def test_fit_servers_are_in_service_in_the_order_of_the_file() -> None:
     fitness = {(KEY, TWO): True, (KEY, ONE): True}
-    assert desired_services(CONFIG, fitness) == (
+    assert desired_services(CONFIG.virtual_services, fitness) == (
         Service(KEY, Settings("rr"), (Destination(ONE, 3), Destination(TWO, 1))),
     )
 
 
 def test_an_unfit_server_is_out_of_service() -> None:
     fitness = {(KEY, ONE): False, (KEY, TWO): True}
-    assert desired_services(CONFIG, fitness)[0].destinations == (Destination(TWO, 1),)
+    assert desired_services(CONFIG.virtual_services, fitness)[0].destinations == (
+        Destination(TWO, 1),
+    )
 
 
 def test_clients_come_in_by_the_interfaces_of_routers_and_of_their_addresses() -> None:
@@ -70,7 +72,7 @@ def one_service(*servers: RealServer, sorry: SorryServer | None = None) -> Confi
 
 
 def weights(config: Config, fitness: Fitness, *, quorate: bool = True) -> dict[ServerKey, int]:
-    (service,) = desired_services(config, fitness, {KEY: quorate})
+    (service,) = desired_services(config.virtual_services, fitness, {KEY: quorate})
     return {destination.key: destination.weight for destination in service.destinations}
 
 
@@ -111,7 +113,7 @@ def test_all_that_is_said_of_a_service_and_its_servers_comes_through() -> None:
         persistence_engine="sip",
         one_packet=True,
     )
-    assert desired_services(Config(virtual_services=(service,)), {(KEY, ONE): True}) == (
+    assert desired_services((service,), {(KEY, ONE): True}) == (
         Service(
             KEY,
             Settings("sh", HASH_PORT, Persistence(50, 24), True, "sip"),
@@ -128,16 +130,16 @@ def test_checks_with_ha_suspend_wait_for_their_address() -> None:
     assert checked_services(config, ()) == (plain, marked)
     assert checked_services(config, {VIP}) == (plain, waiting, marked)
 
-    knowledge = Knowledge()
-    said = [
+    knowledge = Knowledge(config)
+    said = tuple(
         ServerStatus(service.key, server.key, True, 0, "connected")
         for service in (plain, marked)
         for server in service.real_servers
-    ]
-    assert not knowledge.is_complete(config)
-    knowledge.learn(config, said)
-    assert knowledge.is_complete(config), "nobody waits for checks that are not made"
-    desired, _ = knowledge.conclude(config)
+    )
+    assert not knowledge.is_complete()
+    knowledge.learn(ServersStatus(said))
+    assert knowledge.is_complete(), "nobody waits for checks that are not made"
+    desired, _ = knowledge.conclude()
     assert [len(service.destinations) for service in desired] == [2, 0, 2]
     assert KEY in knowledge.quorate
     assert waiting.key not in knowledge.quorate

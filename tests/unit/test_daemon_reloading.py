@@ -14,7 +14,8 @@ from trimaran.conf import Diagnostic, Result, Severity, Span
 from trimaran.daemon.applying import Applying
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
-from trimaran.daemon.messages import Applied, ServerStatus
+from trimaran.daemon.messages import Applied, ServersStatus, ServerStatus
+from trimaran.daemon.news import Heard, Told
 from trimaran.daemon.reloading import Reloaded, Reloads, Verdict, beside
 from trimaran.dataplane.base import Service
 from trimaran.dataplane.difference import difference
@@ -27,7 +28,8 @@ from trimaran.dataplane.steps import (
     EditService,
     Step,
 )
-from trimaran.health.roster import Roster
+from trimaran.health.administration import Place
+from trimaran.health.roster import Roster, Standing
 from trimaran.health.verdict import Verdict as CheckVerdict
 from trimaran.model.address import VirtualAddress
 from trimaran.model.check import Check, CheckTiming, TcpCheck
@@ -219,30 +221,42 @@ answers = st.fixed_dictionaries(
 
 
 class Director:
-    """The pure cores of a director: what it knows, and what its dataplane has."""
+    """The pure cores of a director: what it knows, and what its dataplane has. Its processes tell
+    each other what changed, as over the bus."""
 
     def __init__(self, answers: dict[tuple[int, int], bool]) -> None:
         self._answers = answers
-        self.knowledge, self.roster = Knowledge(), Roster()
+        self.knowledge, self.roster = Knowledge(Config()), Roster()
+        self.told: Told[Service] = Told()
+        self.heard: Heard[Service] = Heard()
         self.dataplane: list[Service] = []
         self.steps: list[Step] = []
 
     def load(self, config: Config) -> None:
         """Start with a configuration, or go over to it; the checks have answered at the end."""
-        self.knowledge.forget_others(config)
-        self._apply(config)  # what is known is in force at once
-        self.roster.configure(config.virtual_services, 0)
+        self.knowledge.configure(config)
+        self._apply()  # what is known is in force at once
+        before = self.roster.places()
+        changed = self.roster.configure(config.virtual_services, 0)
+        gone = tuple(before - self.roster.places())
+        self._learn(changed, gone)
         for check in list(self.roster.checks()):
-            self.roster.decide(check, CheckVerdict(self._answers[name(check)], "answered"), 0)
-        said = [
-            ServerStatus(s.service, s.server, s.verdict.up, 0, s.verdict.reason, s.verdict.weight)
-            for s in self.roster.standings()
-        ]
-        self.knowledge.learn(config, said)
-        self._apply(config)
+            verdict = CheckVerdict(self._answers[name(check)], "answered")
+            self._learn(self.roster.decide(check, verdict, 0))
 
-    def _apply(self, config: Config) -> None:
-        desired, _ = self.knowledge.conclude(config)
+    def _learn(self, changed: Sequence[Standing], gone: tuple[Place, ...] = ()) -> None:
+        said = tuple(
+            ServerStatus(s.service, s.server, s.verdict.up, 0, s.verdict.reason, s.verdict.weight)
+            for s in changed
+        )
+        self.knowledge.learn(ServersStatus(said, gone, whole=False))
+        assert self.knowledge.servers.keys() == self.roster.places()
+        self._apply()
+
+    def _apply(self) -> None:
+        wanted, _ = self.knowledge.conclude()
+        desired = self.heard.take(self.told.news(wanted))
+        assert {one.key: one for one in desired} == {one.key: one for one in wanted}
         steps = difference(desired, self.dataplane)
         self.steps += steps
         self.dataplane = taken(self.dataplane, steps)

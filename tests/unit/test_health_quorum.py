@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trimaran.health.administration import Place
 from trimaran.health.quorum import Quorums, quorate
 from trimaran.model.service import (
     Forwarding,
@@ -55,7 +56,8 @@ def test_it_changes_only_beyond_the_hysteresis(
     quorums, before = Quorums(), True
     for fit in course:
         known = {(KEY, server): server in fit for server in SERVERS}
-        now = quorums.settle([whole], known)[KEY]
+        quorums.settle([whole], known)
+        now = quorums.quorate[KEY]
         if now and not before:
             assert len(fit) >= weight + hysteresis
         if before and not now:
@@ -63,22 +65,29 @@ def test_it_changes_only_beyond_the_hysteresis(
         before = now
 
 
+def settled(quorums: Quorums, service: VirtualService, fit: dict[Place, bool]) -> bool | None:
+    """Whether it has its quorum then; None: nothing is said."""
+    quorums.settle([service], fit)
+    return quorums.quorate.get(KEY)
+
+
 def test_what_is_removed_is_forgotten() -> None:
     quorums = Quorums()
     whole = service(Quorum(3, 1), [1] * 9)
     fit = {(KEY, server): True for server in SERVERS[:3]}
     unfit = {(KEY, server): False for server in SERVERS}
-    assert quorums.settle([whole], unfit) == {KEY: False}
-    assert quorums.settle([whole], fit) == {KEY: False}
-    assert quorums.settle([], {}) == {}
-    assert quorums.settle([whole], fit) == {KEY: True}
+    assert settled(quorums, whole, unfit) is False
+    quorums.forget_others({KEY})
+    assert settled(quorums, whole, fit) is False
+    quorums.forget_others(())
+    assert settled(quorums, whole, fit) is True
 
 
 def test_a_new_service_has_lost_nothing_before_all_its_servers_are_known() -> None:
     quorums = Quorums()
     whole = service(Quorum(1), [1] * 9)
     unfit = {(KEY, server): False for server in SERVERS}
-    assert quorums.settle([whole], {}) == {}
-    assert quorums.settle([whole], dict(list(unfit.items())[:-1])) == {}
-    assert quorums.settle([whole], unfit) == {KEY: False}
-    assert quorums.settle([whole], {}) == {KEY: False}
+    assert settled(quorums, whole, {}) is None
+    assert settled(quorums, whole, dict(list(unfit.items())[:-1])) is None
+    assert settled(quorums, whole, unfit) is False
+    assert settled(quorums, whole, {}) is False

@@ -1,7 +1,7 @@
 """A plane, as the daemon runs it, in the network namespace that it is started in.
 
-Not a test: test_veth_plane.py starts it. Arguments: how to forward, VIP and server. It ends with
-its input.
+Not a test: test_veth_plane.py starts it. Arguments: how to forward, VIP and server, for TCP at port
+80 and UDP at port 53. It ends with its input.
 """
 
 import asyncio
@@ -10,9 +10,13 @@ import sys
 from ipaddress import ip_address
 
 from trimaran.daemon.messages import ConfigurePlane, HoldAddresses, Message
+from trimaran.daemon.news import News
 from trimaran.daemon.plane import Plane
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
+
+SHIFT = {Forwarding.MASQUERADING: 8000}
+"""Of servers' ports beside the virtual ones."""
 
 
 def ignore(message: Message) -> None:
@@ -23,13 +27,16 @@ async def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     plane = Plane(ignore)
     await plane.start()
-    server = ServerKey(ip_address(sys.argv[3]), 8080)
-    service = Service(
-        ServiceKey(Protocol.TCP, ip_address(sys.argv[2]), 80),
-        Settings("rr"),
-        (Destination(server, forwarding=Forwarding(sys.argv[1])),),
+    method, vip, server = Forwarding(sys.argv[1]), ip_address(sys.argv[2]), ip_address(sys.argv[3])
+    services = tuple(
+        Service(
+            ServiceKey(protocol, vip, port),
+            Settings("rr"),
+            (Destination(ServerKey(server, port + SHIFT.get(method, 0)), forwarding=method),),
+        )
+        for protocol, port in ((Protocol.TCP, 80), (Protocol.UDP, 53))
     )
-    plane.handle(ConfigurePlane((service,), ("eth1",)))
+    plane.handle(ConfigurePlane(News(services), ("eth1",)))
     plane.handle(HoldAddresses(1, ()))
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await plane.stop(orphaned=False)

@@ -1,9 +1,7 @@
-"""Mutated frames of IPv6, as test_mutations.py of IPv4; and VLAN tags around it."""
-
-import random
+"""Random and mutated frames of IPv6, as test_mutations.py of IPv4; and VLAN tags around it."""
 
 import pytest
-from frames import ABORTED, ACK, DIRECTOR_MAC, PASS, REDIRECT, SYN, TX, Director, server
+from frames import ACK, DIRECTOR_MAC, SYN, Director, server
 from frames6 import (
     CLIENT6,
     DNS6,
@@ -27,14 +25,13 @@ from frames6 import (
     tcp6,
     udp6,
 )
-from test_mutations import TUNNELS, mutated
+from mutation import LONG, play
+from test_mutations import TUNNELS
 
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
 
 FRAMES = 40_000
-OUTER = 52
-"""Bytes that a tunnel puts before a packet at most."""
 WEB = str(server6(101).address)
 BACK = {"source": WEB, "target": str(CLIENT6)}
 DIAMETER = ServiceKey(Protocol.SCTP, VIP6, 3868)
@@ -83,6 +80,8 @@ def seeds() -> list[bytes]:
     return [
         *(tcp6(flags, to=to) for flags in (SYN, ACK) for to in (80, *range(81, 87), 90)),
         udp6(data=bytes(40)),
+        tcp6(ACK, hop_limit=1),
+        tcp6(ACK, to=81, data=bytes(1250)),
         ethernet6(ip6(association, SCTP)),
         icmp6(2, 0, 1400, quoted),
         icmp6(135, 0, 0, VIP6.packed),
@@ -94,27 +93,25 @@ def seeds() -> list[bytes]:
     ]
 
 
-def test_mutated_frames(gateway: Director) -> None:
+@pytest.mark.parametrize(
+    ("frames", "seed"),
+    [
+        (FRAMES, 20261127),
+        pytest.param(LONG, 20261128, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+    ],
+)
+def test_mutated_frames(gateway: Director, frames: int, seed: int) -> None:
     six = Director6(gateway)
     gateway.resolve(104)
     six.plane.apply(services(server(104)))
     six.resolve(102, mtu=1280)
     six.plane.set_icmp_rate(100_000)
-    numbers = random.Random(20261127)
-    kinds = seeds()
-    verdicts = dict.fromkeys(range(5), 0)
-    for _ in range(FRAMES):
-        sent = mutated(numbers.choice(kinds), numbers)
-        verdict, out = six.send(sent)
-        verdicts[verdict] += 1
-        if verdict == PASS:
-            assert out == sent
-        elif verdict == TX:
-            assert len(out) <= len(sent) + OUTER
+    ends = play(gateway, seeds(), frames, seed)
     six.plane.set_icmp_rate(1000)
-    assert verdicts[ABORTED] == verdicts[REDIRECT] == 0
-    assert verdicts[TX] > FRAMES / 5
-    assert verdicts[PASS] > FRAMES / 20
+    assert ends["rewritten"] > frames / 10
+    assert ends["wrapped"] > frames / 20
+    assert ends["error"] > frames / 100
+    assert ends["passed"] > frames / 20
 
 
 @pytest.mark.parametrize("tags", [b"\x81\0\0\1", b"\x88\xa8\0\1\x81\0\0\2"], ids=["one", "two"])

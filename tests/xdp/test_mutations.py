@@ -1,17 +1,15 @@
-"""Mutated frames of every kind: none aborts the program, and what passes is untouched."""
+"""Random and mutated frames of IPv4: what must hold whatever comes in (mutation.py)."""
 
-import random
 import struct
 
+import pytest
+from derivation import kinds_of
 from frames import (
-    ABORTED,
     ACK,
     DIRECTOR,
     DIRECTOR_MAC,
     DNS,
     HTTP,
-    PASS,
-    REDIRECT,
     SYN,
     TX,
     VIP,
@@ -24,6 +22,7 @@ from frames import (
     tcp,
     udp,
 )
+from mutation import LONG, play
 
 from trimaran.dataplane.base import (
     Destination,
@@ -93,6 +92,8 @@ def seeds() -> list[bytes]:
         *(error(outer, target=str(DIRECTOR)) for outer in outers),
         *(tcp(flags, to=to) for flags in (SYN, ACK) for to in (80, 81, 82, 83, 90)),
         udp(data=bytes(40)),
+        tcp(ACK, ttl=1),
+        tcp(ACK, to=81, data=bytes(1000)),
         udp(fragment=0x2000),
         udp(fragment=0x2001),
         ethernet(ip(association, 132)),
@@ -103,37 +104,33 @@ def seeds() -> list[bytes]:
     ]
 
 
-def mutated(frame: bytes, numbers: random.Random) -> bytes:
-    changed = bytearray(frame)
-    for _ in range(numbers.choice((0, 0, 1, 1, 2, 4))):
-        place = numbers.randrange(12, len(changed))
-        changed[place] = numbers.choice((0, 1, 0x45, 0x7F, 0xFF, numbers.randrange(256)))
-    match numbers.randrange(6):
-        case 0:
-            del changed[numbers.randrange(14, len(changed)) :]
-        case 1:
-            changed += numbers.randbytes(numbers.randrange(1, 1600))
-        case 2:
-            changed[16:18] = numbers.randrange(1600).to_bytes(2)
-    return bytes(changed)
-
-
-def test_mutated_frames(gateway: Director) -> None:
+@pytest.mark.parametrize(
+    ("frames", "seed"),
+    [
+        (FRAMES, 20261122),
+        pytest.param(LONG, 20261128, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+    ],
+)
+def test_mutated_frames(gateway: Director, frames: int, seed: int) -> None:
     gateway.plane.apply(services())
     gateway.resolve(102, mtu=1000)
     gateway.plane.set_icmp_rate(100_000)
-    numbers = random.Random(20261122)
-    kinds = seeds()
-    verdicts = dict.fromkeys(range(5), 0)
-    for _ in range(FRAMES):
-        sent = mutated(numbers.choice(kinds), numbers)
-        verdict, out = gateway.send(sent)
-        verdicts[verdict] += 1
-        if verdict == PASS:
-            assert out == sent
-        elif verdict == TX:
-            assert len(out) <= len(sent) + 32
+    ends = play(gateway, seeds(), frames, seed)
     gateway.plane.set_icmp_rate(1000)
-    assert verdicts[ABORTED] == verdicts[REDIRECT] == 0
-    assert verdicts[TX] > FRAMES / 5
-    assert verdicts[PASS] > FRAMES / 20
+    assert ends["rewritten"] > frames / 10
+    assert ends["wrapped"] > frames / 20
+    assert ends["error"] > frames / 100
+    assert ends["passed"] > frames / 20
+    assert ends["dropped"] > frames / 1000
+
+
+@pytest.mark.parametrize("to", [80, 81, 90])
+def test_what_is_asked_of_a_frame_bites(gateway: Director, to: int) -> None:
+    """A byte of the payload that another one took the place of, or a byte too many or too few."""
+    gateway.plane.apply(services())
+    sent = tcp(SYN, to=to, data=bytes(range(64)))
+    verdict, out = gateway.send(sent)
+    assert verdict == TX
+    assert kinds_of(sent, out)
+    for wrong in (out[:-1] + b"x", out[:-1], out + b"x", out[:-40] + out[-39:] + b"x"):
+        assert not kinds_of(sent, wrong)

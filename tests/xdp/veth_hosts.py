@@ -8,11 +8,11 @@ from dataclasses import dataclass
 PREFIX = f"tp-{os.getpid()}-"
 
 
-def sh(command: str, host: str | None = None) -> str:
+def sh(command: str, host: str | None = None, patience: float = 60) -> str:
     words = command.split()
     if host is not None:
         words = ["ip", "netns", "exec", PREFIX + host, *words]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=patience, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout.strip()
 

@@ -13,7 +13,7 @@ import click
 import msgspec
 from pyroute2 import AsyncIPRoute
 
-from trimaran.daemon.rundir import default_run_directory
+from trimaran.daemon.rundir import default_run_directory, leave
 from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, Protocol
 from trimaran.net import realserver as kernel
@@ -96,6 +96,7 @@ def undo(vips: tuple[str, ...], tunnel: bool, file: Path | None, persistent: boo
     wanted = _wanted(vips, tunnel, file)
     changes = _run(lambda ipr: kernel.undo(ipr, wanted.vips, _noted(), tunnel=wanted.tunnel))
     _note().unlink(missing_ok=True)
+    leave(_note().parent)
     if persistent:
         for path in (_UNIT, _SYSCTL_FILE):
             if path.exists():

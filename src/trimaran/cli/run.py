@@ -64,6 +64,7 @@ def run(
     SIGHUP reads the file again; a bad file changes nothing. SIGTERM hands the addresses
     over, takes the dataplane away and exits with status 0. Logs go to standard error.
     """
+    from trimaran.conf import Memory
     from trimaran.daemon.choice import choose
     from trimaran.daemon.configuration import read_for_this_machine
     from trimaran.daemon.steward import Steward, hold_signals
@@ -71,7 +72,8 @@ def run(
     from trimaran.dataplane.xdp.capacity import capacity_for
     from trimaran.views.diagnostics import diagnostic_text
 
-    result = read_for_this_machine(file, config_id, _enter)
+    memory = Memory()
+    result = read_for_this_machine(file, config_id, _enter, memory)
     for diagnostic in result.diagnostics:
         click.echo(diagnostic_text(diagnostic), err=True)
     if result.config is None:
@@ -85,7 +87,7 @@ def run(
     flush = logs.configure(cast(logs.Format, log_format))
     steward = Steward(
         result.config,
-        lambda: read_for_this_machine(file, config_id),
+        lambda: read_for_this_machine(file, config_id, memory=memory),
         directory,
         choose(dataplane, result.config),
         ForeignChanges(foreign_changes),

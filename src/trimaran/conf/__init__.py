@@ -15,6 +15,7 @@
     routers       settings to virtual routers
     services      settings to virtual services
     checks        settings to health checks
+    memory        what an earlier reading made of the blocks that are as they were
     loading       all of these, one after another
 
 The whole room is pure: it opens no file and asks nothing of the system.
@@ -22,10 +23,12 @@ The whole room is pure: it opens no file and asks nothing of the system.
 
 from trimaran.conf.diagnostics import Diagnostic, Severity, Span, printable
 from trimaran.conf.loading import Result, fitted, load, refused
+from trimaran.conf.memory import Memory
 from trimaran.conf.surroundings import Surroundings, Unreadable
 
 __all__ = [
     "Diagnostic",
+    "Memory",
     "Result",
     "Severity",
     "Span",

@@ -7,10 +7,12 @@ What follows a brace counts as a line of its own, as in keepalived.
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from trimaran.conf.definitions import LONGEST_LINE, Definitions, Exhausted, Spoilt, definition
 from trimaran.conf.inclusion import INCLUDE, Inclusion
+from trimaran.conf.memory import Recollection
 from trimaran.conf.repetitions import repetition, split
 from trimaran.conf.report import Report
 from trimaran.conf.schema import Rejected
@@ -57,8 +59,11 @@ class _Context(NamedTuple):
 class Lines:
     """Reads one configuration. `trusted`: no line was rejected, so none is missing."""
 
-    def __init__(self, surroundings: Surroundings, report: Report) -> None:
+    def __init__(
+        self, surroundings: Surroundings, report: Report, recollection: Recollection
+    ) -> None:
         self.trusted = True
+        self._recollection = recollection
         self._surroundings = surroundings
         self._definitions = Definitions(surroundings)
         self._report = report
@@ -70,11 +75,19 @@ class Lines:
 
     def _file(self, file: Source, context: _Context) -> Iterator[list[Word]]:
         lines = iter(enumerate(file.lines, start=1))
+        recollection = self._recollection
         for number, raw in lines:
+            if (known := recollection.recall(file, number)) is not None:
+                yield from known
+                last = known[-1][0].line
+                next(islice(lines, last - number - 1, None))
+                continue
             if not _CAREFUL.search(raw):
                 if words := literal_words(file, number, raw):
+                    recollection.follow(words)
                     yield words
                 continue
+            recollection.lose()
             if len(raw) > LONGEST_LINE:
                 self.trusted = False
                 word = Word("", file, number, 1, 1)

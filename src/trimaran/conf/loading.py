@@ -11,6 +11,7 @@ from trimaran.conf.diagnostics import Diagnostic, Severity, Span
 from trimaran.conf.groups import sync_groups
 from trimaran.conf.lines import BINARY, Lines, decoded
 from trimaran.conf.lints import report_vain_weights
+from trimaran.conf.memory import Memory, Recollection
 from trimaran.conf.notifications import channels
 from trimaran.conf.reading import read
 from trimaran.conf.report import Abandoned, Report
@@ -40,7 +41,7 @@ from trimaran.conf.table.timing import VRRP_DELAY_AFTER_BOOT, VRRP_STARTUP_DELAY
 from trimaran.conf.table.vrrp import VRRP_INSTANCE
 from trimaran.conf.tokens import Source, Word
 from trimaran.conf.trackers import known
-from trimaran.conf.tree import parse
+from trimaran.conf.tree import Tree, parse
 from trimaran.model.config import Config
 from trimaran.model.router import VirtualRouter
 from trimaran.model.script import ScriptPolicy
@@ -69,20 +70,40 @@ def load(
     text: bytes,
     file: str,
     surroundings: Surroundings = NOTHING_AROUND,
+    memory: Memory | None = None,
 ) -> Result:
     """Read a configuration. `file` is its name, for diagnostics and `include`. Never raises.
 
-    `surroundings`: the files and names that it may refer to.
+    `surroundings`: the files and names that it may refer to. `memory`: of an earlier reading, and
+    for the next; what is known from it is not among what the file said.
     """
     if b"\0" in text:
         return refused(file, BINARY, "write a text file in keepalived.conf's language")
+    memory = Memory() if memory is None else memory
+    found = _read(text, file, surroundings, Recollection(memory))
+    if found is None:
+        found = _read(text, file, surroundings, Recollection(memory, blind=True))
+    assert found is not None, "nothing was recalled"
+    return found
+
+
+def _read(
+    text: bytes, file: str, surroundings: Surroundings, recollection: Recollection
+) -> Result | None:
+    """None if what was recalled may mean something else now; what is wrong with a file, only a
+    reading of all of it says."""
     report = Report()
     config = said = None
+    tree = Tree([], balanced=True)
     with suppress(Abandoned):
         if lines := decoded(text, file, 0, report):
-            said = _said(lines, surroundings, report)
-            config = _config(said, report)
-    if config is None and not report.errors:
+            tree, said = _said(lines, surroundings, recollection, report)
+            config = _config(said, recollection, report)
+    if recollection.recalled and (config is None or not recollection.fits(tree)):
+        return None
+    if config is not None:
+        recollection.keep(tree, report.in_file_order())
+    elif not report.errors:
         empty = refused(file, "nothing is configured", "write a vrrp_instance or a virtual_server")
         return Result(None, empty.diagnostics + report.in_file_order(), said)
     return Result(config, report.in_file_order(), said)
@@ -100,16 +121,19 @@ def fitted(result: Result, interfaces: frozenset[str]) -> Result:
     return replace(result, config=config, diagnostics=(*result.diagnostics, *found))
 
 
-def _said(main: Source, surroundings: Surroundings, report: Report) -> Setting[bool]:
+def _said(
+    main: Source, surroundings: Surroundings, recollection: Recollection, report: Report
+) -> tuple[Tree, Setting[bool]]:
     start = Word("", main, 1, 1, 1)
     file: Setting[bool] = Setting(start, start, ())
-    lines = Lines(surroundings, report)
+    lines = Lines(surroundings, report, recollection)
     tree = parse(lines.words(main), report)
-    read(tree.statements, FILE, file, report, trusted=tree.balanced and lines.trusted)
-    return file
+    trusted = tree.balanced and lines.trusted
+    read(tree.statements, FILE, file, report, trusted=trusted, known=recollection.recalled)
+    return tree, file
 
 
-def _config(file: Setting[bool], report: Report) -> Config | None:
+def _config(file: Setting[bool], recollection: Recollection, report: Report) -> Config | None:
     global_defs: Setting[Any] = Setting(file.word, file.at, ())
     for block in file.all(GLOBAL_DEFS):
         global_defs.absorb(block)
@@ -117,7 +141,12 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
     routers = virtual_routers(file.all(VRRP_INSTANCE), global_defs, trackers, report)
     groups, routers = sync_groups(file.all(VRRP_SYNC_GROUP), routers, trackers, global_defs, report)
     hand_down(file, global_defs, file.all(VIRTUAL_SERVER))
-    services = virtual_services(file.all(VIRTUAL_SERVER), file.all(VIRTUAL_SERVER_GROUP), report)
+    groups_of_services = file.all(VIRTUAL_SERVER_GROUP)
+    recollection.services = services = [
+        *virtual_services(
+            file.all(VIRTUAL_SERVER), groups_of_services, recollection.recalled, report
+        )
+    ]
     sessions = bfd_sessions(file.all(BFD_INSTANCE), report)
     synchronisation = _synchronisation(global_defs, routers, report)
     told = channels(global_defs, report)
@@ -135,7 +164,7 @@ def _config(file: Setting[bool], report: Report) -> Config | None:
     return Config(
         global_defs.get(ROUTER_ID),
         routers,
-        services,
+        tuple(service for _, found in services for service in found),
         timeouts,
         scripts,
         synchronisation,

@@ -1,6 +1,6 @@
 """Reads the tree by the table: every statement becomes a typed setting, or an error."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from trimaran.conf.known import judge
@@ -17,13 +17,14 @@ def read(
     report: Report,
     *,
     trusted: bool,
+    known: Container[Word] = (),
 ) -> None:
-    """Put into `root` what the whole file says.
+    """Put into `root` what the whole file says. `known`: the keywords whose blocks are left out.
 
     `trusted`: braces balance and no line is missing, so that every statement is where its
     writer meant it to be.
     """
-    _Reader(trusted, report).block(block, statements, root)
+    _Reader(trusted, report, known).block(block, statements, root)
 
 
 class _Reader:
@@ -31,8 +32,9 @@ class _Reader:
     only the arguments of keywords that are in their place are judged.
     """
 
-    def __init__(self, trusted: bool, report: Report) -> None:
+    def __init__(self, trusted: bool, report: Report, known: Container[Word]) -> None:
         self._trusted = trusted
+        self._known = known
         self._report = report
 
     def block(self, block: Block, statements: Sequence[Statement], inside: Setting[Any]) -> None:
@@ -70,7 +72,8 @@ class _Reader:
                 )
         except Rejected as reason:
             self._reject(reason)
-        self._body(keyword, statement, setting)
+        if word not in self._known:
+            self._body(keyword, statement, setting)
 
     def _body(self, keyword: Keyword[Any], statement: Statement, setting: Setting[Any]) -> None:
         word, body = setting.word, statement.body

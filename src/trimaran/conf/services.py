@@ -24,21 +24,34 @@ _ONE_ADDRESS = {4: 2**32 - 1, 6: 128}
 
 
 def virtual_services(
-    blocks: Sequence[Setting[Target]], groups: Sequence[Setting[str]], report: Report
-) -> tuple[VirtualService, ...]:
-    """The virtual services of a file that have real servers; what is wrong is reported."""
+    blocks: Sequence[Setting[Target]],
+    groups: Sequence[Setting[str]],
+    known: Mapping[Word, tuple[VirtualService, ...]],
+    report: Report,
+) -> Iterator[tuple[Word, tuple[VirtualService, ...]]]:
+    """The virtual services of a file that have real servers, each block's with its keyword; what
+    is wrong is reported. `known`: those of blocks that need not be read."""
     names: dict[Hashable, Word] = {}
     for group in groups:
         if group.value is not None:
             report.once(names, group.value, group.at, f"virtual_server_group {group.value}")
     by_name = {group.value: group for group in groups if group.value is not None}
     seen: dict[Hashable, Word] = {}
-    return tuple(
-        service
-        for block in blocks
-        for service in _Reader(block, report).services(by_name, seen)
-        if service.real_servers
-    )
+    for block in blocks:
+        found = known.get(block.word)
+        if found is None:
+            made = _Reader(block, report).services(by_name, seen)
+            found = tuple(service for service in made if service.real_servers)
+        else:
+            for service in found:
+                _report_twice(service.key, block, seen, report)
+        yield block.word, found
+
+
+def _report_twice(
+    key: ServiceKey, block: Setting[Target], seen: dict[Hashable, Word], report: Report
+) -> None:
+    report.once(seen, key, block.at, f"virtual_server {key}")
 
 
 class _Reader:
@@ -60,7 +73,7 @@ class _Reader:
         self._warn_of_defaults()
         group = target.name if isinstance(target, Group) else None
         for key in self._keys(target, groups):
-            self._report.once(seen, key, block.at, f"virtual_server {key}")
+            _report_twice(key, block, seen, self._report)
             method = block[table.SERVICE_METHOD]
             place = Place(key.address.version, key.port, bool(key.mark), method)
             real_servers = self._real_servers(place)

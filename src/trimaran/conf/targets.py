@@ -79,9 +79,9 @@ class ServiceTarget:
 
 @dataclass(frozen=True)
 class GroupEntry:
-    """A line of a virtual_server_group."""
+    """A line of a virtual_server_group. Ranges of ports are trimaran's own."""
 
-    usage: str = "ADDRESS|FIRST-LAST|NETWORK/LENGTH [PORT] | fwmark NUMBER [inet|inet6]"
+    usage: str = "ADDRESS|FIRST-LAST|NETWORK/LENGTH [PORT|FIRST-LAST] | fwmark NUMBER [inet|inet6]"
 
     def read(self, arguments: Arguments) -> Members:
         first = arguments.take(self.usage)
@@ -93,8 +93,9 @@ class GroupEntry:
                 return Mark(number, family.text == "inet6")
             return Mark(number)
         addresses = _addresses(first)
-        port = _port(arguments)
-        return tuple(Endpoint(one, port) for one in addresses)
+        ports = _ports(arguments)
+        _bounded(first, len(addresses) * len(ports), "services" if len(ports) > 1 else "addresses")
+        return tuple(Endpoint(one, port) for one in addresses for port in ports)
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,20 @@ def _port(arguments: Arguments) -> int:
     return integer("port", arguments.take("PORT"), 0, 65535) if arguments.peek() else 0
 
 
+def _ports(arguments: Arguments) -> range:
+    word = arguments.peek()
+    if word is None or "-" not in word.text:
+        port = _port(arguments)
+        return range(port, port + 1)
+    arguments.take("PORT")
+    start, _, end = word.text.partition("-")
+    first = integer("port", word._replace(text=start), 1, 65535)
+    last = integer("port", word._replace(text=end), 1, 65535)
+    if last < first:
+        raise Rejected(word, f"'{word.text}' is not a range of ports", "write '8000-8009'")
+    return range(first, last + 1)
+
+
 def _mark(arguments: Arguments) -> int:
     return integer("fwmark", arguments.take("NUMBER"), 1, UINT32)
 
@@ -215,7 +230,7 @@ def _addresses(word: Word) -> list[IPAddress]:
             f"'{text}' is not a range of addresses",
             "write '10.0.0.1-9' or '10.0.0.1-10.0.1.9'",
         )
-    _bounded(word, int(last) - int(first) + 1)
+    _bounded(word, int(last) - int(first) + 1, "addresses")
     return [type(first)(number) for number in range(int(first), int(last) + 1)]
 
 
@@ -228,14 +243,14 @@ def _network(word: Word) -> list[IPAddress]:
             f"'{word.text}' is not a network",
             "write ADDRESS/LENGTH; the bits behind LENGTH must be 0",
         ) from None
-    _bounded(word, network.num_addresses)
+    _bounded(word, network.num_addresses, "addresses")
     return list(network)
 
 
-def _bounded(word: Word, number: int) -> None:
+def _bounded(word: Word, number: int, what: str) -> None:
     if number > _MOST_OF_A_RANGE:
         raise Rejected(
             word,
-            f"'{word.text}' has {number} addresses",
+            f"'{word.text}' has {number} {what}",
             f"a range has at most {_MOST_OF_A_RANGE}; a fwmark can stand for any number",
         )

@@ -69,9 +69,11 @@ class Administration:
 
     def configure(self, before: Config, after: Config) -> None:
         """A reload: forget orders for servers that are gone, and let these leave slowly."""
-        places = _places(after)
         now = time.monotonic_ns()
         leaving = departures(before.virtual_services, after.virtual_services, now)
+        if not (leaving or self.leaving or self.orders):
+            return
+        places = _places(after)
         services = {service.key for service in after.virtual_services}
         self.leaving = {
             place: one

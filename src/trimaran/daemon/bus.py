@@ -31,13 +31,15 @@ class Bus(asyncio.Protocol, Generic[Received]):
         self._pending = bytearray()
         self._transport: asyncio.Transport | None = None
 
-    def send(self, message: Message) -> None:
-        """Queue a message; drop it if the other end is gone or has stopped reading."""
+    def send(self, message: Message) -> bool:
+        """Queue a message; drop it (False) if the other end is gone or has stopped reading."""
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
-        if transport.get_write_buffer_size() < _MOST_UNSENT_BYTES:
-            transport.write(encode(message) + b"\n")
+            return False
+        if transport.get_write_buffer_size() >= _MOST_UNSENT_BYTES:
+            return False
+        transport.write(encode(message) + b"\n")
+        return True
 
     def close(self) -> None:
         """Close after what is queued has been sent."""
@@ -51,11 +53,13 @@ class Bus(asyncio.Protocol, Generic[Received]):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._pending += data
-        *lines, rest = self._pending.split(b"\n")
-        self._pending = bytearray(rest)
-        for line in lines:
+        # A message of megabytes comes in many pieces: each is looked at once.
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            line = self._pending + end
+            self._pending = bytearray()
             self._on_message(self._decoder.decode(line))
+        self._pending += rest
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_close()

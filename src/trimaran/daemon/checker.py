@@ -16,6 +16,7 @@ import asyncio
 import errno
 import itertools
 import logging
+import os
 import random
 import select
 import socket
@@ -38,9 +39,11 @@ from trimaran.daemon.messages import (
     ToChild,
     TrackerReadings,
 )
-from trimaran.daemon.tasks import cancel, spawn
+from trimaran.daemon.news import Heard
+from trimaran.daemon.tasks import end_of, spawn
 from trimaran.daemon.trackers import Trackers
 from trimaran.health import bfd, tcp
+from trimaran.health.administration import Place
 from trimaran.health.roster import Roster, Standing
 from trimaran.health.schedule import Schedule
 from trimaran.health.verdict import Verdict
@@ -58,7 +61,7 @@ _BATCH = 64
 _TICK = 20 * MILLISECOND
 """Alarms ring on multiples of this, so that many share one turn of the loop."""
 _REPORT_GAP_SECONDS = 0.01
-"""Changes that come in a rush share a report: each one names all servers."""
+"""Changes that come in a rush share a report."""
 _COMPLAINT_GAP = 10 * SECOND
 
 # Successive multiples of this, modulo 1, divide a circle evenly however many there are.
@@ -83,8 +86,8 @@ class _Probe:
 class Checker:
     """Checks real servers in the running event loop, until `close`.
 
-    `report` gets the standing of all real servers after each `configure` and each change; it is
-    called from the loop, never from within a method. `chance` gives numbers in [0, 1).
+    `report` gets the standing of all real servers first, then what became of some; it is called
+    from the loop, never from within a method. `chance` gives numbers in [0, 1).
     """
 
     def __init__(
@@ -114,18 +117,26 @@ class Checker:
         self._timer_alarm = 0
         self._next_report: asyncio.TimerHandle | None = None
         self._last_report = float("-inf")
+        self._told: Heard[VirtualService] = Heard()
+        # What the next report is about.
+        self._tell_all = True
+        self._news: dict[Place, Standing] = {}
+        self._gone: dict[Place, None] = {}
         self._next_complaint = 0
 
     # Body of the checker process
 
     async def start(self) -> None:
-        """Nothing to set up: checks start with the configuration."""
+        """Checks start with the configuration. Their programs are to be found by the session
+        (`daemon.sessions`)."""
+        os.setsid()
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigureChecker(services, policy):
-                self.configure(services, policy)
+            case ConfigureChecker(news, policy):
+                self.configure(self._told.take(news), policy)
             case TellServers():
+                self._tell_all = True
                 self._report_soon()
             case SessionsStatus():
                 self._sessions = message
@@ -145,7 +156,9 @@ class Checker:
         programs of checks run as.
         """
         self._policy = policy
+        before = self._roster.places()
         changed = self._roster.configure(services, time.time_ns())
+        self._gone |= dict.fromkeys(before - self._roster.places())
         wanted = {check for check in self._roster.checks() if not isinstance(check, BfdCheck)}
         for check in self._probes.keys() - wanted:
             self._stop(self._probes.pop(check))
@@ -154,8 +167,7 @@ class Checker:
             if check not in self._probes:
                 self._probes[check] = self._plan(check, now)
         self._arm()
-        self._log(changed)
-        self._report_soon()
+        self._changed(changed)
         self._heed_sessions()
 
     def _heed_sessions(self) -> None:
@@ -163,8 +175,7 @@ class Checker:
         news = bfd.judge({session.name: session.up for session in self._sessions.sessions})
         for check in list(self._roster.checks()):
             if isinstance(check, BfdCheck) and (verdict := news.get(check.session)) is not None:
-                self._log(self._roster.decide(check, verdict, time.time_ns()))
-                self._report_soon()
+                self._changed(self._roster.decide(check, verdict, time.time_ns()))
 
     async def close(self) -> None:
         """Stop all checks, wait until nothing of them is left, and report nothing more."""
@@ -177,7 +188,7 @@ class Checker:
                 timer.cancel()
         self._loop.remove_reader(self._answers.fileno())
         self._answers.close()
-        await cancel(tuple(self._ending))
+        await end_of(tuple(self._ending))
         await self._trackers.close()
 
     # Alarms: each probe has at most one, for its next start or for its attempt's time limit.
@@ -298,8 +309,8 @@ class Checker:
         if result.up is False and not changed and probe.check.timing.log_all_failures:
             log.warning("%s failed: %s", title(probe.check), result.reason)
         if changed:
-            self._log(self._roster.decide(probe.check, probe.schedule.verdict, time.time_ns()))
-            self._report_soon()
+            verdict = probe.schedule.verdict
+            self._changed(self._roster.decide(probe.check, verdict, time.time_ns()))
 
     def _hang_up(self, probe: _Probe) -> None:
         if probe.connection is not None:
@@ -318,6 +329,11 @@ class Checker:
         self._set_alarm(probe, None)
 
     # What is said
+
+    def _changed(self, changed: Sequence[Standing]) -> None:
+        self._log(changed)
+        self._news |= {standing.place: standing for standing in changed}
+        self._report_soon()
 
     def _log(self, changed: Sequence[Standing]) -> None:
         for up, level in ((True, logging.INFO), (False, logging.WARNING)):
@@ -343,19 +359,26 @@ class Checker:
     def _report(self) -> None:
         self._next_report = None
         self._last_report = self._loop.time()
-        self._report_to(
-            ServersStatus(
-                tuple(
-                    ServerStatus(
-                        standing.service,
-                        standing.server,
-                        standing.verdict.up,
-                        standing.since / SECOND,
-                        standing.verdict.reason,
-                        standing.verdict.weight,
-                        self._checked(standing),
-                    )
-                    for standing in self._roster.standings()
-                )
-            )
+        whole, self._tell_all = self._tell_all, False
+        present = self._roster.places()
+        told = (
+            self._roster.standings()
+            if whole
+            else [standing for place, standing in self._news.items() if place in present]
+        )
+        gone = [place for place in self._gone if place not in present]
+        self._news, self._gone = {}, {}
+        servers = tuple(map(self._status, told))
+        if whole or servers or gone:
+            self._report_to(ServersStatus(servers, () if whole else tuple(gone), whole))
+
+    def _status(self, standing: Standing) -> ServerStatus:
+        return ServerStatus(
+            standing.service,
+            standing.server,
+            standing.verdict.up,
+            standing.since / SECOND,
+            standing.verdict.reason,
+            standing.verdict.weight,
+            self._checked(standing),
         )

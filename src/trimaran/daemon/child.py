@@ -51,7 +51,7 @@ class Body(Protocol):
         ...
 
 
-Send = Callable[[Message], None]
+Send = Callable[[Message], object]
 
 _BODIES = {
     "speaker": ("trimaran.daemon.speaker", "Speaker"),

@@ -40,8 +40,10 @@ def choose(asked: str, config: Config) -> Choice:
 def _beyond_xdp(config: Config) -> list[str]:
     """A line for each service that XDP cannot serve in some state of its servers."""
     servers = [(s.key, server.key) for s in config.virtual_services for server in s.real_servers]
-    everything_fit = desired_services(config, dict.fromkeys(servers, True))
-    no_quorum = desired_services(config, {}, {s.key: False for s in config.virtual_services})
+    everything_fit = desired_services(config.virtual_services, dict.fromkeys(servers, True))
+    no_quorum = desired_services(
+        config.virtual_services, {}, {s.key: False for s in config.virtual_services}
+    )
     return [
         f"{service.key}: {reason}"
         for service, sorry in zip(everything_fit, no_quorum, strict=True)

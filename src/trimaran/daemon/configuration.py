@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from trimaran.conf import Result, Surroundings, Unreadable, fitted, load, refused
+from trimaran.conf import Memory, Result, Surroundings, Unreadable, fitted, load, refused
 
 LARGEST = 64 * 2**20
 """Bytes. The largest real files have a few megabytes."""
@@ -43,10 +43,10 @@ def host_id() -> str:
     return socket.gethostname().partition(".")[0]
 
 
-def read(path: Path, config_id: str | None = None) -> Result:
+def read(path: Path, config_id: str | None = None, memory: Memory | None = None) -> Result:
     """What a file means. That it cannot be read is a diagnostic like any other.
 
-    `config_id`: whom `@ID` lines are for; None for this host.
+    `config_id`: whom `@ID` lines are for; None for this host. `memory`: as for `load`.
     """
     name = str(path)
     try:
@@ -70,11 +70,14 @@ def read(path: Path, config_id: str | None = None) -> Result:
         seed=os.getpid(),
     )
     with _without_garbage_collection():
-        return load(text, name, surroundings)
+        return load(text, name, surroundings, memory)
 
 
 def read_for_this_machine(
-    path: Path, config_id: str | None = None, enter: Callable[[str], None] | None = None
+    path: Path,
+    config_id: str | None = None,
+    enter: Callable[[str], None] | None = None,
+    memory: Memory | None = None,
 ) -> Result:
     """What a file means with the interfaces that this network namespace has.
 
@@ -83,7 +86,7 @@ def read_for_this_machine(
     if path.exists() and not path.is_dir() and not path.is_file():
         # To wait for a pipe's writer would stop the daemon at its next reload.
         return refused(str(path), "this is not a regular file")
-    result = read(path, config_id)
+    result = read(path, config_id, memory)
     if enter and result.config and result.config.net_namespace:
         enter(result.config.net_namespace)
     return fitted(result, frozenset(name for _, name in socket.if_nameindex()))

@@ -1,6 +1,6 @@
 """From the configuration and what the checks say to what the dataplane shall hold. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from trimaran.dataplane.base import Destination, Service, Settings
@@ -14,12 +14,12 @@ _ALL_QUORATE: Quorate = MappingProxyType({})
 
 
 def desired_services(
-    config: Config,
+    services: Iterable[VirtualService],
     fitness: Fitness,
     quorate: Quorate = _ALL_QUORATE,
     draining: Collection[tuple[ServiceKey, ServerKey]] = (),
 ) -> tuple[Service, ...]:
-    """Every configured service, each with its real servers in the order of the file.
+    """These services, each with its real servers in the order of the file.
 
     A real server that is not fit is out, or in with weight 0 if it says so; one of which nothing
     is known yet is not fit. While a service with a sorry server has no quorum, its real servers
@@ -39,7 +39,7 @@ def desired_services(
                 _destinations(service, fitness, draining, sorry=not quorate.get(service.key, True))
             ),
         )
-        for service in config.virtual_services
+        for service in services
     )
 
 

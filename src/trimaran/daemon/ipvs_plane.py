@@ -30,6 +30,7 @@ from trimaran.daemon.messages import (
     Synchronised,
     ToChild,
 )
+from trimaran.daemon.news import Heard
 from trimaran.daemon.service_note import ServiceNote
 from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timeouts import ConfiguredTimeouts
@@ -57,6 +58,7 @@ class IpvsPlane:
         self._send = send
         self._note = ServiceNote(Path(note))
         self._foreign_changes = ForeignChanges(foreign_changes)
+        self._told: Heard[Service] = Heard()
         self._services: tuple[Service, ...] = ()
         self._number = 0
         self._watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
@@ -89,8 +91,8 @@ class IpvsPlane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, _, timeouts, synchronisation, number, watched):
-                self._services, self._number = services, number
+            case ConfigurePlane(news, _, timeouts, synchronisation, number, watched):
+                self._services, self._number = self._told.take(news), number
                 self._watched = watched
                 self._synchronisation = synchronisation
                 self._send(Synchronised())  # kernels cannot be asked for what they know

@@ -6,7 +6,7 @@ until it says otherwise. Nothing here waits for anything or talks to anyone.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from trimaran.daemon.desired import checked_services, desired_services
 from trimaran.daemon.logs import few
 from trimaran.daemon.messages import (
+    ServersStatus,
     ServerStatus,
     SessionsStatus,
     TrackerReading,
@@ -34,65 +35,101 @@ from trimaran.health.quorum import Quorums
 from trimaran.health.weights import weighted
 from trimaran.model.config import Config
 from trimaran.model.notification import Notice
-from trimaran.model.service import ServerKey, ServiceKey
+from trimaran.model.service import ServerKey, ServiceKey, VirtualService
 from trimaran.model.tracking import Tracker, TrackerKind
 
 log = logging.getLogger("steward")
 
-_Server = tuple[ServiceKey, ServerKey]
-
 
 class Knowledge:
     """Which real servers are fit, with which weights; which services have their quorum; and what
-    was found of trackers."""
+    was found of trackers.
 
-    def __init__(self) -> None:
-        self._fitness: dict[_Server, bool] = {}
-        self._weights: dict[_Server, int] = {}
+    What follows for a service is worked out again only if something of it has changed.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.servers: dict[Place, ServerStatus] = {}
+        self._fitness: dict[Place, bool] = {}
+        self._weights: dict[Place, int] = {}
         self._quorums = Quorums()
-        self.quorate: Mapping[ServiceKey, bool] = {}
+        self._config = Config()
+        self._services: dict[ServiceKey, VirtualService] = {}
+        # What the dataplane shall hold, in the file's order; and for which this is to be seen anew.
+        self._desired: dict[ServiceKey, Service] = {}
+        self._stale: dict[ServiceKey, None] = {}
+        self._administered: set[ServiceKey] = set()
         self.sessions = SessionsStatus(())
         self._readings: dict[Tracker, TrackerReading] = {}
+        self.configure(config)
 
-    def learn(self, config: Config, said: Iterable[ServerStatus]) -> list[Notice] | None:
+    @property
+    def quorate(self) -> Mapping[ServiceKey, bool]:
+        """Which services have their quorum, as far as it is known."""
+        return self._quorums.quorate
+
+    def configure(self, config: Config) -> None:
+        """Know of these services and real servers, and forget others."""
+        if config is self._config:
+            return
+        before, self._config = self._services, config
+        self._services = {service.key: service for service in config.virtual_services}
+        for key, service in self._services.items():
+            if (known := before.get(key)) is not service and known != service:
+                self._stale[key] = None
+        configured = set(_places(config))
+        self.servers = {place: s for place, s in self.servers.items() if place in configured}
+        self._fitness = {place: up for place, up in self._fitness.items() if place in configured}
+        self._weights = {place: w for place, w in self._weights.items() if place in configured}
+        self._desired = {key: self._desired.get(key, Service(key)) for key in self._services}
+        self._quorums.forget_others(self._services.keys())
+
+    def learn(self, said: ServersStatus) -> list[Notice] | None:
         """Take what the checker says; what scripts are to be told of it, None if it is not new."""
-        configured = _servers(config)
-        told = {
-            key: status
-            for status in said
-            if status.up is not None and (key := (status.service, status.server)) in configured
-        }
-        known = {key: bool(status.up) for key, status in told.items()}
-        weights = {key: weight for key, weight in self._weights.items() if key not in told} | {
-            key: status.weight for key, status in told.items() if status.weight is not None
-        }
-        if known.items() <= self._fitness.items() and weights == self._weights:
+        told = {(one.service, one.server): one for one in said.servers}
+        if said.whole:
+            self.servers = told
+        else:
+            self.servers |= told
+            for place in said.gone:
+                self.servers.pop(place, None)
+        fit, weights = {}, dict(self._weights)
+        for place, status in told.items():
+            if status.up is None or not self._is_configured(*place):
+                continue
+            fit[place] = bool(status.up)
+            if status.weight is not None:
+                weights[place] = status.weight
+            else:
+                weights.pop(place, None)
+        news = [place for place, up in fit.items() if self._fitness.get(place) is not up]
+        other = [place for place in fit if self._weights.get(place) != weights.get(place)]
+        if not news and not other:
             return None
+        self._stale |= {service: None for service, _ in (*news, *other)}
         self._weights = weights
-        before, self._fitness = self._fitness, self._fitness | known
+        before, self._fitness = self._fitness, self._fitness | fit
         return list(
             notices.of_servers(
-                config.virtual_services,
+                [self._services[key] for key in dict.fromkeys(service for service, _ in news)],
                 before,
                 self._fitness,
-                first_results=config.scripts.first_results,
+                first_results=self._config.scripts.first_results,
             )
         )
 
-    def forget_others(self, config: Config) -> None:
-        """Forget real servers that a new configuration does not have."""
-        configured = _servers(config)
-        self._fitness = {key: up for key, up in self._fitness.items() if key in configured}
-        self._weights = {key: weight for key, weight in self._weights.items() if key in configured}
+    def _is_configured(self, service: ServiceKey, server: ServerKey) -> bool:
+        present = self._services.get(service)
+        return present is not None and any(one.key == server for one in present.real_servers)
 
-    def learn_readings(self, config: Config, said: Iterable[TrackerReading]) -> TrackerReadings:
+    def learn_readings(self, said: Iterable[TrackerReading]) -> TrackerReadings:
         """Take what is said of trackers; what is known of all of them."""
         known = self._readings | {one.tracker: one for one in said if one.value is not None}
-        trackers = [each.tracker for each in (*config.trackers, *config.bfd_sessions)]
+        trackers = [each.tracker for each in (*self._config.trackers, *self._config.bfd_sessions)]
         self._readings = {each: known[each] for each in trackers if each in known}
         return self.readings()
 
-    def learn_sessions(self, config: Config, said: SessionsStatus) -> bool:
+    def learn_sessions(self, said: SessionsStatus) -> bool:
         """Take what is said of BFD sessions; whether one came up or went down."""
         before = {session.name: session.up for session in self.sessions.sessions}
         sessions = tuple(
@@ -103,11 +140,8 @@ class Knowledge:
         )
         self.sessions = SessionsStatus(sessions, said.discarded)
         self.learn_readings(
-            config,
-            (
-                TrackerReading(Tracker(TrackerKind.BFD, one.name), one.up, one.since, one.reason)
-                for one in sessions
-            ),
+            TrackerReading(Tracker(TrackerKind.BFD, one.name), one.up, one.since, one.reason)
+            for one in sessions
         )
         return before != {session.name: session.up for session in sessions}
 
@@ -115,14 +149,13 @@ class Knowledge:
         """What is known of trackers."""
         return TrackerReadings(tuple(self._readings.values()))
 
-    def is_complete(self, config: Config) -> bool:
+    def is_complete(self) -> bool:
         """Has every real server been checked whose checks wait for no address?"""
-        awake = replace(config, virtual_services=checked_services(config, ()))
-        return _servers(awake) <= self._fitness.keys()
+        awake = replace(self._config, virtual_services=checked_services(self._config, ()))
+        return all(place in self._fitness for place in _places(awake))
 
     def conclude(
         self,
-        config: Config,
         orders: Mapping[Place, Order] = NO_ORDERS,
         leaving: Mapping[Place, Leaving] = NOBODY_LEAVES,
     ) -> tuple[tuple[Service, ...], list[Notice]]:
@@ -130,32 +163,51 @@ class Knowledge:
 
         `orders`: what an operator says of real servers; `leaving`: those on their way out.
         """
-        services = weighted(config.virtual_services, self._weights)
-        services = administered(services, orders, leaving)
+        before, self._administered = (
+            self._administered,
+            {service for service, _ in (*orders, *leaving)},
+        )
+        stale = self._stale | dict.fromkeys(before | self._administered)
+        self._stale = {}
+        services = [self._services[key] for key in stale if key in self._services]
+        told = self._settle(services, orders, leaving) if services else []
+        return tuple(self._desired.values()), told
+
+    def _settle(
+        self,
+        services: Sequence[VirtualService],
+        orders: Mapping[Place, Order],
+        leaving: Mapping[Place, Leaving],
+    ) -> list[Notice]:
+        """See anew what follows for these services."""
+        services = administered(weighted(services, self._weights), orders, leaving)
         modes = {place: order.mode for place, order in orders.items()}
         disabled = {place: False for place, mode in modes.items() if mode is Mode.DISABLE}
         draining = {place for place, mode in modes.items() if mode is Mode.DRAIN} | leaving.keys()
         fitness = self._fitness | disabled | dict.fromkeys(leaving, True)
-        before, self.quorate = self.quorate, self._quorums.settle(services, fitness)
+        quorate = self._quorums.quorate
+        before = {s.key: quorate[s.key] for s in services if s.key in quorate}
+        self._quorums.settle(services, fitness)
         lines = [
-            f"{key} {'has its quorum again' if up else 'has lost its quorum'}"
-            for key, up in self.quorate.items()
-            if up != before.get(key, True)
+            f"{one.key} {'has its quorum again' if quorate[one.key] else 'has lost its quorum'}"
+            for one in services
+            if one.key in quorate and quorate[one.key] != before.get(one.key, True)
         ]
         for line in few(lines):
             log.warning("%s", line)
-        told = list(notices.of_quorums(services, before, self.quorate))
-        config = replace(config, virtual_services=services)
-        return desired_services(config, fitness, self.quorate, draining), told
+        for desired in desired_services(services, fitness, quorate, draining):
+            self._desired[desired.key] = desired
+        return list(notices.of_quorums(services, before, quorate))
 
-    def end(self, config: Config) -> Iterable[Notice]:
+    def end(self) -> Iterable[Notice]:
         """What scripts are to be told at the end of the daemon."""
-        return notices.of_the_end(config.virtual_services, self._fitness, self.quorate)
+        services = self._config.virtual_services
+        return notices.of_the_end(services, self._fitness, self.quorate)
 
 
-def _servers(config: Config) -> set[_Server]:
-    return {
+def _places(config: Config) -> Iterator[Place]:
+    return (
         (service.key, server.key)
         for service in config.virtual_services
         for server in service.real_servers
-    }
+    )

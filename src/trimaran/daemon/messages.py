@@ -7,6 +7,7 @@ talk to each other, so any of them can die and come back without the others noti
 import msgspec
 
 from trimaran.daemon.changes import Outcome, Wanted
+from trimaran.daemon.news import News
 from trimaran.dataplane.base import Service
 from trimaran.model.address import VirtualAddress
 from trimaran.model.bfd import BfdSession
@@ -49,12 +50,12 @@ class FailOver(Message, frozen=True):
 
 
 class ConfigureChecker(Message, frozen=True):
-    """The whole set of virtual services whose real servers are to be checked.
+    """The virtual services whose real servers are to be checked.
 
     `scripts`: whom the programs of checks run as.
     """
 
-    services: tuple[VirtualService, ...]
+    services: News[VirtualService]
     scripts: ScriptPolicy = ScriptPolicy()
 
 
@@ -65,13 +66,13 @@ class ConfigureBfd(Message, frozen=True):
 
 
 class ConfigurePlane(Message, frozen=True):
-    """The whole desired state of the dataplane, and the interfaces that clients come in by.
+    """The desired state of the dataplane, and the interfaces that clients come in by.
 
     `timeouts`: 0 for those that are to be as they were. `Applied` answers, with this number or
     that of a later one. `watched`: real servers whose connections are to be counted (`Remaining`).
     """
 
-    services: tuple[Service, ...]
+    services: News[Service]
     interfaces: tuple[str, ...]
     timeouts: Timeouts = NO_TIMEOUTS
     synchronisation: Synchronisation | None = None
@@ -248,9 +249,12 @@ class ServerStatus(Message, frozen=True):
 
 
 class ServersStatus(Message, frozen=True):
-    """All real servers of the checker."""
+    """What became of real servers of the checker. `gone`: those that it does not check any more;
+    `whole`: there are no others."""
 
     servers: tuple[ServerStatus, ...]
+    gone: tuple[tuple[ServiceKey, ServerKey], ...] = ()
+    whole: bool = True
 
 
 class TrackerReading(Message, frozen=True):

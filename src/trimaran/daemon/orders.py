@@ -36,7 +36,7 @@ class Orders:
     """Passes orders on to the processes that carry them out, and waits for their answers."""
 
     def __init__(
-        self, to_speaker: Callable[[Message], None], to_plane: Callable[[Message], None]
+        self, to_speaker: Callable[[Message], object], to_plane: Callable[[Message], object]
     ) -> None:
         self._to_speaker, self._to_plane = to_speaker, to_plane
         self._number = 0

@@ -30,6 +30,7 @@ from trimaran.daemon.messages import (
     Synchronised,
     ToChild,
 )
+from trimaran.daemon.news import Heard
 from trimaran.daemon.next_hops import NextHops
 from trimaran.daemon.synchroniser import Synchroniser
 from trimaran.daemon.tasks import spawn
@@ -61,6 +62,7 @@ class Plane:
         self._send = send
         self._capacity = Capacity(*map(int, capacity))
         self._links: dict[str, Link] = {}
+        self._told: Heard[Service] = Heard()
         self._services: tuple[Service, ...] = ()
         self._watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
         self._interfaces: tuple[str, ...] = ()
@@ -92,13 +94,13 @@ class Plane:
 
     def handle(self, message: ToChild) -> None:
         match message:
-            case ConfigurePlane(services, interfaces, timeouts, synchronisation, number, watched):
+            case ConfigurePlane(news, interfaces, timeouts, synchronisation, number, watched):
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
-                self._service_addresses = frozenset(service.key.address for service in services)
+                self._services, self._watched = self._told.take(news), watched
+                self._service_addresses = frozenset(one.key.address for one in self._services)
                 self._attach()
-                self._services, self._watched = services, watched
                 self._apply()
                 self._take_addresses()
                 self._resolve_now.set()

@@ -111,10 +111,14 @@ class RunDirectory:
                 (self.path / name).unlink()
         self._namespace.close()
         os.close(self._lock)
-        if self.path.parent == ROOT:
-            # Something of the operator's may be in it.
-            with suppress(OSError):
-                self.path.rmdir()
+        leave(self.path)
+
+
+def leave(run_directory: Path) -> None:
+    """Remove the directory of a network namespace, if nothing is in it any more."""
+    if run_directory.parent == ROOT:
+        with suppress(OSError):  # something of the operator's may be in it
+            run_directory.rmdir()
 
 
 def control_socket(run_directory: Path) -> Path:

@@ -112,8 +112,13 @@ def runnable(script: Script, policy: ScriptPolicy) -> Runnable:
     return Runnable(program, user, group, weak)
 
 
-async def start(script: Script, policy: ScriptPolicy) -> asyncio.subprocess.Process:
-    """Start a script in a process group of its own. Raises OSError, LookupError, ValueError."""
+async def start(
+    script: Script, policy: ScriptPolicy, *, own_session: bool = True
+) -> asyncio.subprocess.Process:
+    """Start a script in a process group of its own. Raises OSError, LookupError, ValueError.
+
+    `own_session`: it may outlive this process, else it is to be found by the session of that.
+    """
     program, user, group, weak = runnable(script, policy)
     if weak is not None:
         _warn_of(weak)
@@ -127,7 +132,8 @@ async def start(script: Script, policy: ScriptPolicy) -> asyncio.subprocess.Proc
             stderr=asyncio.subprocess.DEVNULL,
             cwd="/",
             env={"PATH": _PATH, "HOME": user.pw_dir, "USER": user.pw_name},
-            start_new_session=True,
+            start_new_session=own_session,
+            process_group=None if own_session else 0,
             user=user.pw_uid if root else None,
             group=group if root else None,
             extra_groups=[] if root else None,

@@ -23,6 +23,7 @@ from trimaran.daemon import (
     orders,
     orphans,
     reloading,
+    sessions,
     systemd,
 )
 from trimaran.daemon.acceptance import Acceptance
@@ -56,6 +57,7 @@ from trimaran.daemon.messages import (
     TrackerReadings,
     Unserved,
 )
+from trimaran.daemon.news import Told
 from trimaran.daemon.notifier import Notifier
 from trimaran.daemon.orders import Orders
 from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
@@ -64,6 +66,7 @@ from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.status import ProcessStatus, Status, render_json
 from trimaran.daemon.supervision import Hooks, Supervised
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
+from trimaran.dataplane.base import Service
 from trimaran.dataplane.ipvs.plane import ForeignChanges
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.model import difference
@@ -71,6 +74,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.duration import SECOND
 from trimaran.model.router import RouterKey
+from trimaran.model.service import VirtualService
 from trimaran.vrrp.actions import State
 from trimaran.vrrp.handover import PATIENCE
 
@@ -121,7 +125,9 @@ class Steward:
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
-        self._knowledge = Knowledge()
+        self._knowledge = Knowledge(config)
+        self._told_plane: Told[Service] = Told()
+        self._told_checker: Told[VirtualService] = Told()
         self._administration = Administration(run_directory.orders, self._configure_plane)
         self._administration.recall(config)
         self._notifier = Notifier(config)
@@ -131,7 +137,6 @@ class Steward:
         # What a speaker said last before it died, and when (monotonic).
         self._last_words = RoutersStatus(())
         self._last_words_at = 0.0
-        self._servers = ServersStatus(())
         self._checker_heard = asyncio.Event()
         self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
@@ -141,7 +146,7 @@ class Steward:
         self._synchronised = False
         self._stands_at = 0.0
         self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
-        self._checker = self._supervise("checker", self._configure_checker)
+        self._checker = self._supervise("checker", self._checker_ready, self._checker_died)
         xdp = ("plane", *map(str, astuple(capacity)))
         ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
         self._plane = self._supervise(
@@ -190,7 +195,7 @@ class Steward:
             systemd.notify("STOPPING=1")
             watchdog.cancel()
             server.close()
-            self._notifier.tell_of_services(self._knowledge.end(self._config))
+            self._notifier.tell_of_services(self._knowledge.end())
             await self._stop_children()
             await self._acceptance.end()
             await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
@@ -235,10 +240,12 @@ class Steward:
     async def _stop_children(self) -> None:
         """The plane last: packets are served until another director has taken over."""
         begin = time.monotonic()
-        handed_over, _ = await asyncio.gather(
+        handed_over, checks_ended = await asyncio.gather(
             self._speaker.stop(_STOP_SPEAKER_SECONDS, more_if_it_answers=_HAND_OVER_SECONDS),
             self._checker.stop(_STOP_OTHERS_SECONDS),
         )
+        if not checks_ended:
+            await self._checker_died()
         if not handed_over:
             await self._let_go()
         ipvs = self._dataplane.kind is Kind.IPVS
@@ -257,6 +264,10 @@ class Steward:
         self._last_words, self._last_words_at = self._routers, self._routers_heard
         self._routers = RoutersStatus(())
         self._hold(())
+
+    async def _checker_died(self) -> None:
+        if number := sessions.end(self._checker.pid):
+            log.warning("killed %d programs of checks that the checker left", number)
 
     async def _let_go(self) -> None:
         held, self._held = self._held, ()
@@ -284,14 +295,13 @@ class Steward:
             case HandedOver() | Changed():
                 self._orders.take(message)
             case ServersStatus():
-                self._servers = message
                 self._checker_heard.set()
-                self._learn_fitness()
+                self._learn_fitness(message)
             case SessionsStatus():
-                if self._knowledge.learn_sessions(self._config, message):
+                if self._knowledge.learn_sessions(message):
                     self._tell_of_sessions()
             case TrackerReadings(readings):
-                self._speaker.send(self._knowledge.learn_readings(self._config, readings))
+                self._speaker.send(self._knowledge.learn_readings(readings))
             case Synchronised():
                 self._go_on()
             case PlaneStatus():
@@ -317,14 +327,17 @@ class Steward:
         self._checker.send(self._knowledge.sessions)
         self._speaker.send(self._knowledge.readings())
 
-    def _learn_fitness(self) -> None:
-        told = self._knowledge.learn(self._config, self._servers.servers)
+    def _learn_fitness(self, said: ServersStatus) -> None:
+        told = self._knowledge.learn(said)
         if told is None:
             return
         self._notifier.tell_of_services(told)
-        if self._knowledge.is_complete(self._config):
-            self._settle()
+        self._settle_if_complete()
         self._configure_plane()
+
+    def _settle_if_complete(self) -> None:
+        if not self._settled and self._knowledge.is_complete():
+            self._settle()
 
     def _settle(self) -> None:
         """Start to serve, and to stand for election: every real server has been checked once.
@@ -371,10 +384,16 @@ class Steward:
             if router.state == State.MASTER and silence < 2 * intervals.get(router.key, 0)
         )
 
+    def _checker_ready(self) -> None:
+        self._told_checker.forget()
+        self._configure_checker()
+
     def _configure_checker(self) -> None:
         config = self._config
         services = checked_services(config, {address.address for address in self._held})
-        self._checker.send(ConfigureChecker(services, config.scripts))
+        news = self._told_checker.news(services)
+        if not self._checker.send(ConfigureChecker(news, config.scripts)):
+            self._told_checker.forget()
         self._checker.send(ConfigureTrackers(config.trackers, config.scripts))
         self._tell_of_sessions()
 
@@ -385,8 +404,8 @@ class Steward:
         self._bfd.send(ConfigureBfd(self._config.bfd_sessions))
 
     def _plane_ready(self) -> None:
-        if self._knowledge.is_complete(self._config):
-            self._settle()
+        self._told_plane.forget()
+        self._settle_if_complete()
         self._configure_plane()
         self._configure_speaker()
 
@@ -394,19 +413,18 @@ class Steward:
         if not self._settled:
             return
         said = self._administration
-        services, told = self._knowledge.conclude(self._config, said.orders, said.leaving)
+        services, told = self._knowledge.conclude(said.orders, said.leaving)
         self._notifier.tell_of_services(told)
-        interfaces = client_interfaces(self._config)
-        self._plane.send(
-            ConfigurePlane(
-                services,
-                interfaces,
-                self._config.timeouts,
-                self._config.synchronisation,
-                self._applying.ask(),
-                said.watched(),
-            )
+        wanted = ConfigurePlane(
+            self._told_plane.news(services),
+            client_interfaces(self._config),
+            self._config.timeouts,
+            self._config.synchronisation,
+            self._applying.ask(),
+            said.watched(),
         )
+        if not self._plane.send(wanted):
+            self._told_plane.forget()
         self._plane.send(HoldAddresses(self._hold_number, self._held))
 
     # Reload, stop, status
@@ -422,7 +440,7 @@ class Steward:
         self._config = config
         self._notifier.configure(config)
         self._acceptance.configure(config)
-        self._knowledge.forget_others(config)
+        self._knowledge.configure(config)
         self._administration.configure(before, config)
         self._configure_plane()
         self._configure_speaker()
@@ -470,7 +488,7 @@ class Steward:
         return Status(
             config=self._config,
             routers=self._routers.routers,
-            servers=self._servers.servers,
+            servers=tuple(self._knowledge.servers.values()),
             sessions=self._knowledge.sessions.sessions,
             plane=self._plane_status,
             processes=tuple(

@@ -60,10 +60,9 @@ class Supervised:
         """Start the child and keep it running until `stop`."""
         self._task = spawn(self._keep_running(), f"keep {self.name}")
 
-    def send(self, message: Message) -> None:
-        """Tell the child; lost if it is not running (it is told all again when it is)."""
-        if self._bus is not None and self.ready:
-            self._bus.send(message)
+    def send(self, message: Message) -> bool:
+        """Tell the child; lost (False) if it is not running: it is told all again when it is."""
+        return self._bus is not None and self.ready and self._bus.send(message)
 
     async def stop(self, seconds: float, *, more_if_it_answers: float = 0) -> bool:
         """Ask the child to clean up and end; kill it if it does not in time (False).

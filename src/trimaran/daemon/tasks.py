@@ -33,12 +33,17 @@ def spawn(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
 
 
 async def cancel(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel tasks, and wait until they have put away what they hold.
+    """Cancel tasks, and wait until they have put away what they hold."""
+    for task in tasks:
+        task.cancel()
+    await end_of(tasks)
+
+
+async def end_of(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait for tasks that are cancelled already: once more would interrupt what they put away.
 
     For a few seconds: one that cannot be cancelled must not keep a process from ending.
     """
-    for task in tasks:
-        task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
 

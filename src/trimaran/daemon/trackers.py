@@ -18,7 +18,7 @@ from typing import Final
 from trimaran.daemon import scripts
 from trimaran.daemon.attempts.file import content
 from trimaran.daemon.messages import TrackerReading, TrackerReadings
-from trimaran.daemon.tasks import cancel, spawn
+from trimaran.daemon.tasks import cancel, end_of, spawn
 from trimaran.health.file import number
 from trimaran.health.tracking import Process, Quorum, Streak
 from trimaran.model.duration import SECOND
@@ -91,8 +91,7 @@ class Trackers:
     async def close(self) -> None:
         """Look after nothing any more, and wait until nothing that was started is left."""
         await cancel([*self._runs.values(), *self._rounds])
-        if self._ending:  # cancelled already: another time would interrupt what they put away
-            await asyncio.wait(self._ending)
+        await end_of(tuple(self._ending))
 
     def _start(self, tracker: Tracker, definition: Definition, before: _Watch | None) -> None:
         match definition:
@@ -172,7 +171,7 @@ async def _outcome(script: TrackScript, policy: ScriptPolicy) -> tuple[bool, str
     """Run the program once: whether that is a success, and what there is to say of it."""
     name = script.script.command[0]
     try:
-        process = await scripts.start(script.script, policy)
+        process = await scripts.start(script.script, policy, own_session=False)
     except (OSError, LookupError, ValueError) as error:
         return False, f"cannot run {name}: {error}"
     try:

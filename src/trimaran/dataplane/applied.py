@@ -4,26 +4,36 @@ Of ten thousand services one differs: to find it may not take longer than to cha
 """
 
 from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
 
-from trimaran.dataplane.base import Service
 from trimaran.model.service import ServiceKey
 
 
-class Applied:
+class Keyed(Protocol):
+    """A service, of whatever room."""
+
+    @property
+    def key(self) -> ServiceKey: ...
+
+
+Item = TypeVar("Item", bound=Keyed)
+
+
+class Applied(Generic[Item]):
     """Remembers the services that are in force just as they were wanted, if they are."""
 
     def __init__(self) -> None:
-        self._services: Sequence[Service] | None = None
+        self._services: Sequence[Item] | None = None
 
     def forget(self) -> None:
         """They may not be in force, or somebody changed them otherwise."""
         self._services = None
 
-    def settle(self, services: Sequence[Service]) -> None:
+    def settle(self, services: Sequence[Item]) -> None:
         """All of these are in force."""
         self._services = tuple(services)
 
-    def compare(self, services: Sequence[Service]) -> tuple[list[Service], list[ServiceKey]] | None:
+    def compare(self, services: Sequence[Item]) -> tuple[list[Item], list[ServiceKey]] | None:
         """Which of these are new or others than before, and which are gone; None: not known."""
         if self._services is None:
             return None
@@ -38,9 +48,7 @@ class Applied:
                 changed.append(service)
         return changed, list(before)
 
-    def _in_place(
-        self, services: Sequence[Service], before: Sequence[Service]
-    ) -> list[Service] | None:
+    def _in_place(self, services: Sequence[Item], before: Sequence[Item]) -> list[Item] | None:
         """The short way, without hashing the keys: None unless these are the same in order."""
         if len(services) != len(before):
             return None

@@ -25,6 +25,8 @@ def difference(desired: Sequence[Service], actual: Sequence[Service]) -> list[St
     steps: list[Step] = []
     for service in desired:
         present = before.pop(service.key, None)
+        if present is service:
+            continue  # of ten thousand nearly all
         if present is None:
             steps.append(AddService(service.key, service.settings))
             present = Service(service.key, service.settings)

@@ -84,11 +84,11 @@ def departures(
     before: Iterable[VirtualService], after: Iterable[VirtualService], now: int
 ) -> dict[Place, Leaving]:
     """Who leaves slowly by a reload: servers removed from services that stay and say so."""
-    stays = {service.key: service for service in after}
+    stays = {service.key: service for service in after if service.drain_timeout}
     leaving = {}
-    for service in before:
+    for service in before if stays else ():
         now_there = stays.get(service.key)
-        if now_there is None or not now_there.drain_timeout:
+        if now_there is None:
             continue
         present = {server.key for server in now_there.real_servers}
         for server in service.real_servers:

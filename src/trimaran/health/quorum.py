@@ -22,26 +22,30 @@ class Quorums:
     """Which services have their quorum."""
 
     def __init__(self) -> None:
-        self._quorate: dict[ServiceKey, bool] = {}
+        self.quorate: dict[ServiceKey, bool] = {}
 
     def settle(
         self,
         services: Collection[VirtualService],
         fitness: Mapping[tuple[ServiceKey, ServerKey], bool],
-    ) -> Mapping[ServiceKey, bool]:
-        """Take what is fit now, for all services; what is known of those not named is forgotten.
+    ) -> None:
+        """Take what is fit now, for these services.
 
         Before all servers of a new one are known, nothing is said but that it has its quorum: it
         has lost nothing yet.
         """
-        before, self._quorate = self._quorate, {}
         for service in services:
             known = [
                 (server.key, fit)
                 for server in service.real_servers
                 if (fit := fitness.get((service.key, server.key))) is not None
             ]
-            up = quorate(service, {key for key, fit in known if fit}, before.get(service.key, True))
-            if up or service.key in before or len(known) == len(service.real_servers):
-                self._quorate[service.key] = up
-        return self._quorate
+            up = quorate(
+                service, {key for key, fit in known if fit}, self.quorate.get(service.key, True)
+            )
+            if up or service.key in self.quorate or len(known) == len(service.real_servers):
+                self.quorate[service.key] = up
+
+    def forget_others(self, services: Collection[ServiceKey]) -> None:
+        """Only these are left: what is known of others is forgotten."""
+        self.quorate = {key: up for key, up in self.quorate.items() if key in services}

@@ -4,9 +4,10 @@ A check is a value: servers of any number of services that are checked in the sa
 probe, and its verdict is fanned out to them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from trimaran.health.administration import Place
 from trimaran.health.verdict import UNKNOWN, Verdict, of_server
 from trimaran.model.check import Check
 from trimaran.model.service import RealServer, ServerKey, ServiceKey, VirtualService
@@ -24,8 +25,13 @@ class Standing:
     verdict: Verdict
     since: int
 
+    @property
+    def place(self) -> Place:
+        """Which real server of which service."""
+        return self.service, self.server
 
-_Place = tuple[ServiceKey, RealServer]
+
+_Member = tuple[ServiceKey, RealServer]
 
 
 class Roster:
@@ -33,9 +39,9 @@ class Roster:
 
     def __init__(self) -> None:
         self._verdicts: dict[Check, Verdict] = {}
-        self._places: dict[Check, list[_Place]] = {}
-        self._standings: dict[tuple[ServiceKey, ServerKey], Standing] = {}
-        self._servers: dict[tuple[ServiceKey, ServerKey], RealServer] = {}
+        self._places: dict[Check, list[_Member]] = {}
+        self._standings: dict[Place, Standing] = {}
+        self._servers: dict[Place, RealServer] = {}
 
     def configure(self, services: Iterable[VirtualService], now: int) -> list[Standing]:
         """Take the whole set of services; return the standings that are new or changed.
@@ -69,11 +75,15 @@ class Roster:
         """The checks that a standing follows from."""
         return self._servers[standing.service, standing.server].checks
 
+    def places(self) -> Set[Place]:
+        """All real servers, as they are at each time."""
+        return self._standings.keys()
+
     def standings(self) -> Iterable[Standing]:
         """All real servers."""
         return self._standings.values()
 
-    def _settle(self, places: Iterable[_Place], now: int) -> list[Standing]:
+    def _settle(self, places: Iterable[_Member], now: int) -> list[Standing]:
         changed = []
         for service, server in places:
             key = (service, server.key)

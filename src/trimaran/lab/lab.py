@@ -172,7 +172,11 @@ def down(prefix: str = DEFAULT_PREFIX) -> list[str]:
         with record.locked(directory):
             state = record.read(directory)
             _stop(state)
-            kept = [name for name, inode in state.namespaces.items() if not _remove(name, inode)]
+            kept = [
+                name
+                for name, inode in state.namespaces.items()
+                if not remove_namespace(name, inode)
+            ]
             shutil.rmtree(directory)
         for root in (record.ROOT, rundir.ROOT):
             with suppress(OSError):  # others are up
@@ -197,8 +201,9 @@ def _stop(state: record.Record) -> None:
         processes.send(process, signal.SIGKILL)
 
 
-def _remove(name: str, made: int | None) -> bool:
-    """Remove a namespace and its processes; False if it is another one by now."""
+def remove_namespace(name: str, made: int | None = None) -> bool:
+    """Remove a namespace, its processes and the run directory of a daemon in it that was killed;
+    False if it is another one by now than what was `made`."""
     inode = record.namespace_inode(name)
     if inode is None:
         return True

@@ -42,8 +42,8 @@ def _listed(
     for key, item in after.items():
         if key not in before:
             yield f"{_title(item)} added"
-        elif before[key] != item:
-            yield from compare(before[key], item)
+        elif (present := before[key]) is not item and present != item:
+            yield from compare(present, item)
     for key, item in before.items():
         if key not in after:
             yield f"{_title(item)} removed"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from trimaran.cli.ipvsadm import refusals
-from trimaran.cli.ipvsadm.dataplane import opened
+from trimaran.cli.ipvsadm.dataplane import NotAttached, opened
 from trimaran.cli.ipvsadm.help import usage
 from trimaran.cli.ipvsadm.run import Runner
 from trimaran.dataplane.base import DataplaneError
@@ -55,7 +55,9 @@ def main(
         with open_dataplane(dataplane, directory) as operator:
             return Runner(operator, program, sys.stdout, sys.stderr).run(words, lines)
     except DataplaneError as error:
-        print(f"Can't initialize ipvs: {refusals.text(error)}\n{_DOUBT}", file=sys.stderr)
+        print(f"Can't initialize ipvs: {refusals.text(error)}", file=sys.stderr)
+        if not isinstance(error, NotAttached):
+            print(_DOUBT, file=sys.stderr)
         return _CANNOT_OPEN
 
 

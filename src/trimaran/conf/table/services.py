@@ -262,7 +262,12 @@ VIRTUAL_SERVER = Keyword(
         ),
     ),
 )
-GROUP_ENTRY = Keyword[Members]("entry", GroupEntry(), "One entry a line.", repeats=True)
+GROUP_ENTRY = Keyword[Members](
+    "entry",
+    GroupEntry(),
+    "One entry a line. A range of ports is one service each; keepalived does not know it.",
+    repeats=True,
+)
 VIRTUAL_SERVER_GROUP = Keyword(
     "virtual_server_group",
     Text("NAME"),

@@ -17,7 +17,7 @@ MOST_TO_END: Final = int(scripts.GRACE_SECONDS * SECOND) + 3 * SECOND
 async def attempt(check: MiscCheck, policy: ScriptPolicy) -> Verdict:
     """Run the program; one that takes too long is ended, with all that it started."""
     try:
-        process = await scripts.start(check.script, policy)
+        process = await scripts.start(check.script, policy, own_session=False)
     except (OSError, LookupError, ValueError) as error:
         return misc.unstarted(check, str(error))
     try:

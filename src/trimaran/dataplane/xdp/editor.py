@@ -57,7 +57,7 @@ class Editor:
         self.prepare: Callable[[Iterable[ServiceKey]], list[str]] = lambda services: []
         """Called with the services that are about to be added or changed; lines for the log."""
         self._services: dict[ServiceKey, int] = {}
-        self._applied = Applied()
+        self._applied: Applied[Service] = Applied()
         self._left_out: list[str] = []
         configured = tables.services["configured"]
         for service in np.flatnonzero(configured).tolist():

@@ -11,6 +11,7 @@ from typing import Final
 
 from trimaran.dataplane import buckets
 from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.maglev import MAGLEV_SLOTS, Table, maglev_table
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.addresses import fold
 from trimaran.dataplane.xdp.extents import Extents
@@ -61,12 +62,12 @@ class Lists:
         table = self._table(service, after)
         rows = -(-len(table) // ROW_SLOTS)
         place = self._take(self._members, len(after) + 1) if after else 0
-        first_row = self._take(self._rows, rows) if table and place is not None else NO_TABLE
+        first_row = self._take(self._rows, rows) if rows and place is not None else NO_TABLE
         if place is None or first_row is None:
             if place is not None and after:
                 self._members.release(place, len(after) + 1)
             return False
-        if table:
+        if rows:
             start = first_row * ROW_SLOTS
             self._tables.slots[start : start + len(table)] = table
         if after:
@@ -97,9 +98,9 @@ class Lists:
         if table == NO_TABLE:
             return None
         maglev = self._tables.services["scheduler"][service] == Scheduler.MH
-        return table, -(-(buckets.MAGLEV_SLOTS if maglev else buckets.BUCKETS) // ROW_SLOTS)
+        return table, -(-(MAGLEV_SLOTS if maglev else buckets.BUCKETS) // ROW_SLOTS)
 
-    def _table(self, service: int, destinations: Sequence[int]) -> list[int]:
+    def _table(self, service: int, destinations: Sequence[int]) -> Sequence[int] | Table:
         tables = self._tables
         match int(tables.services["scheduler"][service]):
             case Scheduler.SH:
@@ -111,7 +112,7 @@ class Lists:
                 keys = [server_key(tables, destination) for destination in destinations]
                 servers = [(fold(key.address), key.port) for key in keys]
                 shares = tables.ledger["share"][destinations].tolist()
-                return buckets.maglev_table(servers, shares)
+                return maglev_table(servers, shares)
         return []
 
     def _write_members(self, service: int, place: int, destinations: Sequence[int]) -> None:
