@@ -19,9 +19,9 @@ test-long: setup
 sim: setup
 	$(python) tests/sim/explore.py --seconds $(seconds)
 
-# VRRP with keepalived as the other one, in every mode.
+# VRRP with keepalived as the other one, in every mode, and with FRR.
 test-interop: setup
-	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py
+	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py tests/interop/test_vrrp_frr.py
 # What reads foreign bytes, under atheris. What it finds is kept in build/fuzz.
 fuzz: setup
 	$(python) tests/fuzz/fuzz.py --seconds $(seconds)
