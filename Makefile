@@ -64,6 +64,7 @@ bench: setup
 # The XDP dataplane beside others, as ratios in one run: docs/performance.md.
 bench-dataplane:
 	@tools/setup bench
+	@tools/setup vm
 	$(python) bench/dataplane.py
 
 setup:
