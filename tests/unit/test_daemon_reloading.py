@@ -112,9 +112,9 @@ def test_of_thousands_of_warnings_the_log_gets_a_few(caplog: pytest.LogCaptureFi
 
     with caplog.at_level(logging.WARNING):
         assert asyncio.run(story()).diagnostics == odd, "whoever asked for it gets them all"
-    assert len(caplog.messages) < 100
+    assert len(caplog.messages) == 101
     assert caplog.messages[0] == "a.conf:1:1: warning: odd"
-    assert caplog.messages[-1].startswith("... and 49")
+    assert caplog.messages[-1].startswith("... and 4900 more")
 
 
 def test_the_loop_goes_on_while_a_thread_reads() -> None:
