@@ -252,7 +252,8 @@ class Steward:
             case HandedOver() | Changed():
                 self._orders.take(message)
             case ServersStatus():
-                self._checker_heard.set()
+                if message.whole:
+                    self._checker_heard.set()
                 self._learn_fitness(message)
             case SessionsStatus():
                 if self._knowledge.learn_sessions(message):
