@@ -8,8 +8,9 @@ python := .venv/bin/python
 demo: setup
 	.venv/bin/trimaran lab demo
 
+# Files two at a time: most tests wait for a protocol's timers.
 test: setup lint
-	$(python) -m pytest -q -m "not long and not vm"
+	$(python) -m pytest -q -n 2 --dist loadfile -m "not long and not vm"
 
 test-long: setup
 	@tools/setup long
@@ -19,9 +20,10 @@ test-long: setup
 sim: setup
 	$(python) tests/sim/explore.py --seconds $(seconds)
 
-# VRRP with keepalived as the other one, in every mode.
+# VRRP with keepalived as the other one, in every mode, and with FRR.
 test-interop: setup
-	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py
+	$(python) -m pytest -q -m "not vm" tests/interop/test_vrrp_keepalived.py tests/interop/test_vrrp_frr.py
+
 # What reads foreign bytes, under atheris. What it finds is kept in build/fuzz.
 fuzz: setup
 	$(python) tests/fuzz/fuzz.py --seconds $(seconds)
@@ -62,6 +64,7 @@ bench: setup
 # The XDP dataplane beside others, as ratios in one run: docs/performance.md.
 bench-dataplane:
 	@tools/setup bench
+	@tools/setup vm
 	$(python) bench/dataplane.py
 
 setup:

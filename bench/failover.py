@@ -98,9 +98,10 @@ class Program:
 
     def changes(self, host: LabHost) -> int:
         """How many changes of state it has logged."""
-        log = "keepalived.log" if self.path else "service.log"
-        text = (host.directory / log).read_text() if self.path else host.log
-        return len(CHANGE.findall(text))
+        if not self.path:
+            return len(CHANGE.findall(host.log))
+        log = host.directory / "keepalived.log"
+        return len(CHANGE.findall(log.read_text())) if log.exists() else 0
 
 
 @contextmanager
@@ -112,8 +113,14 @@ def running(program: Program, lab: Lab, timers: Timers) -> Iterator[None]:
                 priority=PRIORITIES[host.name], version=timers.version, interval=timers.interval
             )
             (host.directory / "trimaran.conf").write_text(text)
+            before = program.changes(host)
             program.start(host)
             stack.callback(program.stop, host)
+            wait_until(
+                f"{host.name} stands for election",
+                lambda host=host, before=before: program.changes(host) > before,
+                20,
+            )
         settle(lab)
         yield
 

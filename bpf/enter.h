@@ -2,6 +2,7 @@
 /* Connections that another director told of, entered by user space beside running packets. */
 #pragma once
 #include "forward.h"
+#include "room.h"
 
 enum { ENTER_DONE, ENTER_IGNORED, ENTER_AGAIN };
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The connection tables, one for each version of IP: set-associative, two candidate buckets a flow,
- * shared by all CPUs. A flow of IPv6 begins with a struct flow, and is one to whoever has found it.
+/* The connection tables, one for each version of IP: set-associative, three candidate buckets a
+ * flow, shared by all CPUs. One of the three is a near one, of which there are so few that they stay
+ * in a CPU's cache: flows are entered there as long as there is room, so that it costs no miss to
+ * find them unless there are many (near_buckets_of(), dataplane/xdp/loader.py). A flow of IPv6 begins with a struct
+ * flow, and is one to whoever has found it.
  *
  * Why it is right under concurrency:
  *  - A slot changes hands by a compare-and-exchange of `control` to PHASE_BUSY, gets its key, and
@@ -19,9 +22,13 @@
 #define PHASE_LIVE 2ull
 #define ATTEMPTS 4	/* against other CPUs, before a packet is dropped */
 
+#define BUCKETS_OF_A_FLOW 3
+#define NEAR 0	/* in neighbourhood.bucket */
+#define FIRST 1
+#define SECOND 2
+
 struct neighbourhood {
-	void *bucket[2];	/* struct bucket or struct bucket6 */
-	__u32 hash;
+	void *bucket[BUCKETS_OF_A_FLOW];	/* struct bucket or struct bucket6 */
 };
 
 static __always_inline __u32 now_in_ticks(void)
@@ -63,23 +70,49 @@ static __always_inline void *find_bucket(__u32 index, __u64 version)
 			       : bpf_map_lookup_elem(&flows, &index);
 }
 
-/* Where a flow may be. False only to satisfy the verifier. */
-static __always_inline int find_neighbourhood(const struct key *k, struct neighbourhood *n)
+/* A hash, brought down to less than `count`. */
+static __always_inline __u32 reduced(__u32 hash, __u32 count)
+{
+	return (__u64)hash * count >> 32;
+}
+
+static __always_inline __u64 hash_of(const struct key *k)
 {
 	__u64 x = (k->addresses ^ live.hash_seed) * 0x9E3779B97F4A7C15ull;
 
 	x ^= x >> 32;
-	x = (x ^ k->transport) * 0xD6E8FEB86659FD93ull;
-	n->hash = x >> 32;
+	return (x ^ k->transport) * 0xD6E8FEB86659FD93ull;
+}
 
-	__u32 mask = k->version == IPV6 ? bucket_mask6 : bucket_mask;
-	__u32 first = n->hash & mask, second = (x ^ x >> 29) & mask;
+static __always_inline void *near_bucket(__u64 hash, __u64 version)
+{
+	__u32 near = version == IPV6 ? near_buckets6 : near_buckets;
+
+	return find_bucket(hash >> 32 & (near - 1), version);
+}
+
+/* The other two. False only to satisfy the verifier. */
+static __always_inline int find_far(__u64 hash, __u64 version, struct neighbourhood *n)
+{
+	__u32 near = version == IPV6 ? near_buckets6 : near_buckets;
+	__u32 far = version == IPV6 ? far_buckets6 : far_buckets;
+	__u32 first = reduced(hash ^ hash >> 29, far);
+	__u32 second = reduced((hash >> 32) * 0x9E3779B1u, far);
 
 	if (second == first)
-		second ^= 1;
-	n->bucket[0] = find_bucket(first, k->version);
-	n->bucket[1] = find_bucket(second, k->version);
-	return n->bucket[0] && n->bucket[1];
+		second = first ? first - 1 : 1;
+	n->bucket[FIRST] = find_bucket(near + first, version);
+	n->bucket[SECOND] = find_bucket(near + second, version);
+	return n->bucket[FIRST] && n->bucket[SECOND];
+}
+
+/* Where a flow may be. False only to satisfy the verifier. */
+static __always_inline int find_neighbourhood(const struct key *k, struct neighbourhood *n)
+{
+	__u64 hash = hash_of(k);
+
+	n->bucket[NEAR] = near_bucket(hash, k->version);
+	return n->bucket[NEAR] && find_far(hash, k->version, n);
 }
 
 static __always_inline struct flow *flow_at(void *bucket, __u32 slot, __u64 version)
@@ -123,9 +156,27 @@ static __always_inline struct flow *find_in(void *bucket, const struct key *k, _
 static __always_inline struct flow *find_flow(struct neighbourhood *n, const struct key *k,
 					      __u32 now, __u64 *control)
 {
-	struct flow *f = find_in(n->bucket[0], k, now, control);
+	struct flow *f = find_in(n->bucket[NEAR], k, now, control);
 
-	return f ? f : find_in(n->bucket[1], k, now, control);
+	if (!f)
+		f = find_in(n->bucket[FIRST], k, now, control);
+	return f ? f : find_in(n->bucket[SECOND], k, now, control);
+}
+
+/* As find_flow(), but what is nearby is found with less ado. */
+static __always_inline struct flow *look_up(const struct key *k, __u32 now, __u64 *control)
+{
+	__u64 hash = hash_of(k);
+	struct neighbourhood n = {.bucket = {near_bucket(hash, k->version)}};
+	struct flow *f;
+
+	if (!n.bucket[NEAR])
+		return 0;
+	f = find_in(n.bucket[NEAR], k, now, control);
+	if (f || !find_far(hash, k->version, &n))
+		return f;
+	f = find_in(n.bucket[FIRST], k, now, control);
+	return f ? f : find_in(n.bucket[SECOND], k, now, control);
 }
 
 static __always_inline int is_template(__u64 control)
@@ -154,165 +205,3 @@ static __always_inline int to_forward(__u32 destination, __u32 forwarding)
 }
 
 static __always_inline int is_to_forward(int verdict) { return verdict >= TO_FORWARD; }
-
-/* How readily a slot is given up: lower first; 0 is free, ~0 never. Half-open connections go
- * before closing ones, the oldest first, and established ones never: a flood of SYNs costs
- * established clients nothing. Templates that nothing came of yet go first, the others last. */
-static __always_inline __u64 reluctance(__u64 control, __u32 now)
-{
-	__u32 rank;
-
-	if (!control)
-		return 0;
-	if (phase_of(control) != PHASE_LIVE)
-		return ~0ull;
-	if (has_expired(control, now))
-		return 0;
-	rank = eviction_rank[state_of(control)];
-	return rank ? (__u64)rank << 32 | ((__u32)control - now) : ~0ull;
-}
-
-#define NO_ROOM (2 * SLOTS)
-
-struct room {
-	__u64 reluctance;
-	__u32 slot;
-	__u32 free;		/* slots of the bucket */
-};
-
-static __always_inline struct room find_room_in(void *bucket, __u64 version, __u32 now)
-{
-	struct room room = {.reluctance = ~0ull};
-
-#pragma unroll
-	for (int i = 0; i < SLOTS; i++) {
-		__u64 r = reluctance(load(flow_at(bucket, i, version)->control), now);
-
-		room.free += !r;
-		if (r < room.reluctance) {
-			room.reluctance = r;
-			room.slot = i;
-		}
-	}
-	return room;
-}
-
-/* The slot of the neighbourhood that a new flow would take, or NO_ROOM when it is full of flows
- * that must not be given up. The first two flows go to their first bucket at once, for look-ups then
- * end there; after that the emptier one is taken. At capacity (half of the slots) 4 flows in
- * 100,000 so find no room, and one in five is found in its second bucket only. */
-static __always_inline __u32 find_room_of(void *first, void *second, __u64 version, __u32 now)
-{
-	struct room one, two;
-
-	if (!first || !second)
-		return NO_ROOM;
-	one = find_room_in(first, version, now);
-	if (one.free >= SLOTS - 1)
-		return one.slot;
-	two = find_room_in(second, version, now);
-	if (two.free > one.free || (!one.free && two.reluctance < one.reluctance))
-		return SLOTS + two.slot;
-	return ~one.reluctance ? one.slot : NO_ROOM;
-}
-
-/* Not static, so that the verifier's many ways through it are walked once. */
-__noinline __u32 find_room4(struct bucket *first, struct bucket *second, __u32 now)
-{
-	return find_room_of(first, second, IPV4, now);
-}
-
-__noinline __u32 find_room6(struct bucket6 *first, struct bucket6 *second, __u32 now)
-{
-	return find_room_of(first, second, IPV6, now);
-}
-
-static __always_inline __u32 find_room(const struct neighbourhood *n, __u64 version, __u32 now)
-{
-	return version == IPV6 ? find_room6(n->bucket[0], n->bucket[1], now)
-			       : find_room4(n->bucket[0], n->bucket[1], now);
-}
-
-/* The slot that find_room() said. */
-static __always_inline struct flow *flow_in_room(const struct neighbourhood *n, __u64 version,
-						 __u32 room)
-{
-	return flow_at(n->bucket[room < SLOTS ? 0 : 1], room % SLOTS, version);
-}
-
-/* Takes the slot from its present owner. */
-static __always_inline int claim(struct flow *f, __u64 control)
-{
-	if (exchange(&f->control, control, PHASE_BUSY << 62) != control)
-		return 0;
-	forget(control);
-	return 1;
-}
-
-/* Fills a claimed slot. */
-static __always_inline void publish(struct flow *f, const struct key *k, __u64 control)
-{
-	*(volatile __u64 *)&f->addresses = k->addresses;
-	*(volatile __u64 *)&f->transport = k->transport;
-	if (k->version == IPV6) {
-		struct flow6 *f6 = (void *)f;
-
-		f6->client = *k->client;
-		f6->virtual_address = *k->virtual_address;
-	}
-	__sync_lock_test_and_set(&f->control, control);
-}
-
-/* A comparison after which the compiler must not use one pointer for the other: of `mine` a verifier
- * knows less (clang 16 did). */
-static __always_inline int is_same(const struct flow *f, const struct flow *mine)
-{
-	__u64 pointer = (__u64)f;
-
-	asm volatile("" : "+r"(pointer));
-	return pointer == (__u64)mine;
-}
-
-/* Removes double entries of the flow just published, the later slot's; true if ours stays. */
-static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __u64 mine_control,
-				  const struct key *wanted, __u32 now)
-{
-	int passed = 0;
-
-#pragma unroll
-	for (int k = 0; k < 2 * SLOTS; k++) {
-		struct flow *f = flow_at(n->bucket[k / SLOTS], k % SLOTS, wanted->version);
-		__u64 c;
-
-		if (is_same(f, mine)) {
-			passed = 1;
-			continue;
-		}
-		if (!has_key(f, wanted))
-			continue;
-		c = load(f->control);
-		if (!is_current(c, now) || !has_addresses(f, wanted))
-			continue;
-		if (!passed) {
-			if (exchange(&mine->control, mine_control, 0) == mine_control)
-				forget(mine_control);
-			return 0;
-		}
-		if (exchange(&f->control, c, 0) == c)
-			forget(c);
-	}
-	return 1;
-}
-
-/* While a bucket overflows, flows without an entry are forwarded by hash: see forward_hashed. */
-static __always_inline void mark_overflow(struct neighbourhood *n, __u32 now)
-{
-	((struct flow *)n->bucket[0])->overflow = now + live.lifetime[1] + 1;
-}
-
-static __always_inline int overflows(struct neighbourhood *n, __u32 now)
-{
-	__u32 until = ((struct flow *)n->bucket[0])->overflow;
-
-	return until && (__s32)(until - now) > 0;
-}

@@ -69,6 +69,6 @@ const volatile __u8 sctp_event[SCTP_CHUNKS];	/* by chunk type */
 const volatile __u8 active_connection[STATES];	/* 1: counts in ActiveConn */
 const volatile __u8 reusable[STATES];		/* 1: a SYN here starts a new connection */
 const volatile __u8 eviction_rank[STATES];	/* order of giving up for a new flow; 0: never */
-const volatile __u32 bucket_mask;
-const volatile __u32 bucket_mask6;
+const volatile __u32 near_buckets, far_buckets;	/* the near ones, a power of two, come first */
+const volatile __u32 near_buckets6, far_buckets6;
 const volatile __u32 capacity;			/* destinations */

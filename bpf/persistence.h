@@ -5,6 +5,7 @@
  * like all others. Nothing in a connection refers to its template: service and client lead there.
  * All functions here that are not static are so that they are verified once. */
 #pragma once
+#include "room.h"
 #include "services.h"
 
 #define DEFERRAL (60 * TICKS_PER_SECOND)

@@ -4,6 +4,7 @@
 #include "enter.h"
 #include "reply.h"
 #include "states.h"
+#include "sweep.h"
 #include "trace.h"
 #include "tunnel_error.h"
 #include "vlan.h"
@@ -177,7 +178,7 @@ static __always_inline void free_slot(struct flow *slot, __u64 given_up)
 
 /* One attempt at a packet; -1 when another CPU changed what it was based on. */
 static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p,
-				      struct neighbourhood *n, __u32 service, __u32 now,
+				      struct neighbourhood *n, __u32 service, int known, __u32 now,
 				      __u32 cpu)
 {
 	struct flow *slot;
@@ -187,7 +188,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 		     (p->protocol == IPPROTO_TCP && live.behaviour.sloppy_tcp &&
 		      !(p->flags & TCP_RST));
 
-	slot = find_flow(n, &p->key, now, &control);
+	slot = known ? find_flow(n, &p->key, now, &control) : 0;
 	if (slot) {
 		if (!is_given_up(control, p->flags))
 			return continue_flow(ctx, p, slot, control, now, cpu);
@@ -205,7 +206,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 			free_slot(slot, given_up);
 		else if (s && p->protocol != IPPROTO_UDP && !(p->flags & TCP_RST) &&
 			 overflows(n, now))
-			return forward_hashed(ctx, p, service, n->hash, cpu);
+			return forward_hashed(ctx, p, service, hash_of(&p->key) >> 32, cpu);
 		return XDP_PASS;
 	}
 	if (p->verify_checksum && checksum_is_missing(ctx, p)) {
@@ -226,7 +227,7 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 
 		if (room >= NO_ROOM) {
 			mark_overflow(n, now);
-			return forward_hashed(ctx, p, service, n->hash, cpu);
+			return forward_hashed(ctx, p, service, hash_of(&p->key) >> 32, cpu);
 		}
 		slot = flow_in_room(n, p->version, room);
 		control = load(slot->control);
@@ -249,34 +250,35 @@ static __always_inline int try_packet(struct xdp_md *ctx, const struct packet *p
 	return start_flow(ctx, p, n, slot, chosen, now, cpu);
 }
 
-static __always_inline int try_version(struct xdp_md *ctx, __u32 service, __u64 version)
+static __always_inline int try_version(struct xdp_md *ctx, __u32 service, int known, __u64 version)
 {
 	struct neighbourhood n;
 	struct packet p;
 
 	if (!parse(ctx, &p, version) || !find_neighbourhood(&p.key, &n))
 		return XDP_PASS;
-	return try_packet(ctx, &p, &n, service, now_in_ticks(), bpf_get_smp_processor_id());
+	return try_packet(ctx, &p, &n, service, known, now_in_ticks(), bpf_get_smp_processor_id());
 }
 
-/* As try_packet(), verified once. `service`: what find_service() said. */
-__noinline int balance_once(struct xdp_md *ctx, __u32 service)
+/* As try_packet(), verified once. `service`: what find_service() said. `known`: false if the flow has
+ * just been looked for, and had no entry. */
+__noinline int balance_once(struct xdp_md *ctx, __u32 service, int known)
 {
-	return try_version(ctx, service, IPV4);
+	return try_version(ctx, service, known, IPV4);
 }
 
-__noinline int balance_once6(struct xdp_md *ctx, __u32 service)
+__noinline int balance_once6(struct xdp_md *ctx, __u32 service, int known)
 {
-	return try_version(ctx, service, IPV6);
+	return try_version(ctx, service, known, IPV6);
 }
 
 /* A packet that is not just another of its flow. Not inline: its way must not cost the others
  * registers. */
-static __noinline int balance(struct xdp_md *ctx, __u32 service, int version)
+static __noinline int balance(struct xdp_md *ctx, __u32 service, int version, int known)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
-		int verdict = version == IPV6 ? balance_once6(ctx, service)
-					      : balance_once(ctx, service);
+		int verdict = version == IPV6 ? balance_once6(ctx, service, known | i)
+					      : balance_once(ctx, service, known | i);
 
 		if (is_to_forward(verdict))
 			return forward(ctx, verdict & 0x3fffff, verdict >> 24 & 3);
@@ -311,10 +313,12 @@ static __always_inline int error_on_the_way(struct xdp_md *ctx)
 #define TO_FOLLOW (1 << 27)	/* and the kind of packet */
 #define TO_REPLY (1 << 26)
 #define TO_TAKE_FOR_ERROR (1 << 25)
+#define KNOWN (1 << 24)			/* beside TO_BALANCE: the flow may have an entry */
 
-static __always_inline int to_balance(const struct packet *p, __u32 service)
+static __always_inline int to_balance(const struct packet *p, __u32 service, int known)
 {
-	return (p->version == IPV6 ? TO_BALANCE6 : TO_BALANCE) | ((service + 1) & 0xffffff);
+	return (p->version == IPV6 ? TO_BALANCE6 : TO_BALANCE) | (known ? KNOWN : 0) |
+	       ((service + 1) & 0xffffff);
 }
 
 static __always_inline int go_on(struct xdp_md *ctx, int verdict)
@@ -322,7 +326,8 @@ static __always_inline int go_on(struct xdp_md *ctx, int verdict)
 	if (is_to_forward(verdict))
 		return forward(ctx, verdict & 0x3fffff, verdict >> 24 & 3);
 	if (verdict & (TO_BALANCE | TO_BALANCE6))
-		return balance(ctx, (verdict & 0xffffff) - 1u, verdict & TO_BALANCE6 ? IPV6 : IPV4);
+		return balance(ctx, (verdict & 0xffffff) - 1u, verdict & TO_BALANCE6 ? IPV6 : IPV4,
+			       verdict & KNOWN);
 	if (verdict & TO_FOLLOW)
 		return follow(ctx, verdict & 0xff);
 	return verdict & TO_REPLY ? reply(ctx) : error_on_the_way(ctx);
@@ -348,7 +353,6 @@ static __always_inline int handle_others(const struct packet *p)
 
 static __always_inline int handle(struct xdp_md *ctx, __u64 version)
 {
-	struct neighbourhood n;
 	struct packet p;
 	__u64 control;
 
@@ -363,24 +367,22 @@ static __always_inline int handle(struct xdp_md *ctx, __u64 version)
 
 	if (kind != OF_A_FLOW)
 		return kind == NOT_OURS ? XDP_PASS : TO_FOLLOW | kind;
-	if (!find_neighbourhood(&p.key, &n))
-		return XDP_PASS;
 
 	__u32 now = now_in_ticks();
-	struct flow *f = find_flow(&n, &p.key, now, &control);
+	struct flow *f = look_up(&p.key, now, &control);
 
 	if (!f || p.flags & TCP_SYN) {
 		__u32 service = find_service(&p);
 
 		/* The director's own traffic to its virtual address: no need to look again. */
-		return f || service != NO_SERVICE ? to_balance(&p, service) : XDP_PASS;
+		return f || service != NO_SERVICE ? to_balance(&p, service, !!f) : XDP_PASS;
 	}
 
 	struct destination *d = find_destination(destination_of(control));
 	struct counters *c = counters_of(bpf_get_smp_processor_id(), destination_of(control));
 
 	if (!d || !c || !is_plain(&p, d) || !advance(f, control, &p, now))
-		return to_balance(&p, find_service(&p));
+		return to_balance(&p, find_service(&p), 1);
 	count_packet(c, &p);
 	switch (forwarding_of(control)) {
 	case FORWARD_TUNNELLED:
@@ -437,81 +439,6 @@ int trimaran(struct xdp_md *ctx)
 	if (traced)
 		end_trace(verdict);
 	return tags && verdict != XDP_DROP && !put_tags(ctx, tags) ? XDP_DROP : verdict;
-}
-
-/* Does expire_nodest_conn end the connection, or template? */
-static __always_inline int is_of_nobody(__u64 control)
-{
-	struct destination *d;
-
-	if (!live.behaviour.expire_nodest_conn)
-		return 0;
-	d = find_destination(destination_of(control));
-	return d && !(d->flags & DESTINATION_CONFIGURED);
-}
-
-/* Does drop_entry (4.9) give the entry up? Each second it looks at one bucket in so many. */
-#define DROP_ROUNDS 32
-#define HALF_OPEN_RANK 2	/* in eviction_rank; before it only templates nothing came of */
-
-static __always_inline int is_given_up_in_defence(__u64 control, __u32 bucket, __u32 round)
-{
-	__u32 rank = eviction_rank[state_of(control)];
-
-	return live.behaviour.drop_entry && !((bucket + round) % DROP_ROUNDS) && rank &&
-	       rank <= HALF_OPEN_RANK;
-}
-
-static __always_inline long sweep_bucket(__u32 i, struct sweep *s, __u64 version)
-{
-	__u32 now = now_in_ticks();
-	void *b = find_bucket(s->first + i, version);
-
-	if (!b)
-		return 1;
-#pragma unroll
-	for (int k = 0; k < SLOTS; k++) {
-		struct flow *f = flow_at(b, k, version);
-		const struct flow6 *f6 = (void *)f;
-		__u64 control = load(f->control);
-
-		if (phase_of(control) != PHASE_LIVE)
-			continue;
-		if (!has_expired(control, now) && !is_of_nobody(control) &&
-		    !is_given_up_in_defence(control, s->first + i, s->round)) {
-			s->flows++;
-			if (live.persistent && !is_template(control) &&
-			    !((s->first + i + s->round) % GUARD_ROUNDS))
-				guard(destination_of(control),
-				      version == IPV6 ? f6->client.half[0]
-						      : (__u32)load(f->addresses),
-				      version == IPV6 ? f6->client.half[1] : 0);
-		} else if (exchange(&f->control, control, 0) == control) {
-			forget(control);
-			s->expired++;
-		}
-	}
-	return 0;
-}
-
-static long sweep_bucket4(__u32 i, struct sweep *s) { return sweep_bucket(i, s, IPV4); }
-static long sweep_bucket6(__u32 i, struct sweep *s) { return sweep_bucket(i, s, IPV6); }
-
-/* Clears expired entries of a table. */
-SEC("syscall")
-int sweep(struct sweep *s)
-{
-	struct sweep here = *s;
-
-	here.expired = here.flows = 0;
-	if (here.version == IPV6)
-		bpf_loop(here.buckets, sweep_bucket6, &here, 0);
-	else
-		bpf_loop(here.buckets, sweep_bucket4, &here, 0);
-	*s = here;
-	live.clock = bpf_jiffies64() * live.tick_multiplier >> 16;
-	live.clock_time = bpf_ktime_get_ns();
-	return 0;
 }
 
 /* For the loader, which learns from two readings how long a jiffy is. */

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from trimaran.bfd import events as bfd_events
 from trimaran.bfd import packet as bfd_packet
 from trimaran.bfd.machine import Machine as BfdMachine
-from trimaran.conf import Surroundings, load
+from trimaran.conf import Memory, Surroundings, load
 from trimaran.dataplane.ipvs import replies
 from trimaran.dataplane.ipvs.attributes import Malformed
 from trimaran.dataplane.ipvs.netlink import messages
@@ -54,8 +54,14 @@ class _Itself:
 
 
 def configuration(data: bytes) -> None:
-    """What is read can be shown, and what is in force can be read again."""
-    result = load(data, "f", Surroundings(_Itself(data), "lb1"))
+    """What is read can be shown, what is in force can be read again, and one who remembers an
+    earlier file finds the same."""
+    around = Surroundings(_Itself(data), "lb1")
+    result = load(data, "f", around)
+    memory = Memory()
+    for earlier in (data[: data.rfind(b"virtual_server")], data + b"\n$N=1", data):
+        load(earlier, "f", around, memory)
+    assert load(data, "f", around, memory) == result
     assert results_json({"f": result})
     if result.config is not None and result.said is not None:
         assert effective_text(result.said, result.config)

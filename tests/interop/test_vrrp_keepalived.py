@@ -68,6 +68,10 @@ MODES = {
     "v3-unicast": Mode(V3, QUICK + UNICAST),
     "ipv6": Mode(V6, QUICK),
     "ipv6-unicast": Mode(V6, QUICK + UNICAST),
+    "v2-vmac": Mode(V2, "version 2\n  use_vmac\n"),
+    "v3-vmac": Mode(V3, QUICK + "use_vmac\n"),
+    "v3-vmac-base": Mode(V3, QUICK + "use_vmac\n  vmac_xmit_base\n"),
+    "ipv6-vmac": Mode(V6, QUICK + "use_vmac\n"),
 }
 PROGRAMS = [("trimaran", "keepalived"), ("keepalived", "trimaran")]
 IN_SHORT = ("v3", PROGRAMS[0])

@@ -44,7 +44,7 @@ class Router:
         self.directory.mkdir(exist_ok=True)
         file = self.directory / "router.conf"
         file.write_text(text)
-        self._spawn(_command(program, file, self.directory))
+        self.spawn(_command(program, file, self.directory))
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20) -> None:
         """Stop what runs, and wait for its end."""
@@ -68,7 +68,8 @@ class Router:
         words = ["ip", "netns", "exec", self.namespace, *command]
         return subprocess.run(words, capture_output=True, text=True, timeout=30)
 
-    def _spawn(self, command: list[str]) -> None:
+    def spawn(self, command: list[str]) -> None:
+        """Run a program here until `stop`."""
         with (self.directory / "log").open("ab") as log:
             self._processes.append(
                 subprocess.Popen(

@@ -32,6 +32,7 @@ def describe(frame: bytes) -> dict[str, object] | None:
         vrrp = frame[start:]
         return {
             "kind": "vrrp",
+            "mac": frame[6:12].hex(":"),
             "source": socket.inet_ntoa(frame[26:30]),
             "ttl": frame[22],
             "version": vrrp[0] >> 4,

@@ -20,10 +20,10 @@ vrrp_instance ip1 {{
 }}
 """
 SERVICE = """\
-virtual_server 10.{}.{}.1 {} {{
+virtual_server 10.{net}.{host}.1 {port} {{
   protocol TCP
   lvs_method DR
-  real_server 192.168.1.201 80 {{
+  real_server 192.168.1.201 {port} {{
     weight 1
   }}
 }}
@@ -44,7 +44,9 @@ def resident(director: LabHost) -> int:
 def test_fifty_thousand_virtual_services(bare_lab: Lab) -> None:
     """They are served; adverts go on while they are read again, and memory is bounded."""
     lb1 = bare_lab.host("lb1")
-    services = (SERVICE.format(n // 200, n % 200, 1000 + n // 10000) for n in range(SERVICES))
+    services = (
+        SERVICE.format(net=n // 200, host=n % 200, port=1000 + n // 10000) for n in range(SERVICES)
+    )
     (lb1.directory / "trimaran.conf").write_text(ROUTER + "".join(services))
     lb1.start_service(timeout=200)
     wait_for_state(lb1, "MASTER", 60)
@@ -59,7 +61,7 @@ def test_fifty_thousand_virtual_services(bare_lab: Lab) -> None:
                           "weight 7\n  }\n}\nvirtual_server 10.0.1.1 "))  # fmt: skip
         said = lb1.output(["trimaran", "reload"], timeout=150)
         wire.wait_for(3, 30, kind="vrrp")
-    assert "server 192.168.1.201:80: weight 1 -> 7\n" in said
+    assert "server 192.168.1.201:1000: weight 1 -> 7\n" in said
     assert longest_gap(wire) < 1.5
     assert lb1.output(listed, timeout=60).count(" -w 7\n") == 1
     assert router(lb1)["transitions"] == 2

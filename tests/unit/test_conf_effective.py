@@ -75,6 +75,8 @@ global_defs {
   vrrp_garp_interval 0  # default
   vrrp_gna_interval 0  # default
   smtp_connect_timeout 30  # default
+  startup_script_timeout 10  # default
+  shutdown_script_timeout 10  # default
 }
 vrrp_instance "a b" {
   state MASTER

@@ -97,3 +97,21 @@ def test_weights_under_nopreempt_are_vain() -> None:
     assert str(diagnostic).startswith(
         "f:6:14: warning: weight -50 moves no address: with nopreempt"
     )
+
+
+def group_of(first: int, second: int) -> str:
+    """Two virtual routers of these priorities, in a sync group."""
+    one = ONE.replace("100", str(first))
+    two = one.replace(f"priority {first}", f"priority {second}")
+    two = two.replace(" x ", " y ").replace("id 7", "id 8").replace("10.0.0", "10.0.1")
+    return one + two + "vrrp_sync_group g {\n  group {\n    x\n    y\n  }\n}\n"
+
+
+def test_a_sync_group_has_one_best_director() -> None:
+    assert said(group_of(100, 100), group_of(90, 80)) == []
+    (found,) = said(group_of(100, 100), group_of(90, 110))
+    assert found.partition("warning: ")[2] == (
+        "priority 110 is above the 100 of lb1, and that of x is not, but both are in "
+        "vrrp_sync_group g, which moves as a whole; have the same director be the best for all "
+        "members"
+    )

@@ -213,8 +213,21 @@ def test_weights_of_members_do_not_count() -> None:
     assert got.config.trackers == ()
 
 
-def test_unless_the_group_says_so() -> None:
+def test_weights_that_part_the_members_of_a_group_are_warned_of() -> None:
     text = TRACKERS + instance("a", 1, MEMBER_TRACKS) + instance("b", 2)
+    text += "vrrp_sync_group g {\n group { a b }\n sync_group_tracking_weight\n}\n"
+    (warning,) = [line for line in said(text) if "moves the priority" in line]
+    assert warning.endswith(
+        "warning: interface eth1 with weight -20 moves the priority of a only, and "
+        "vrrp_sync_group g becomes master as a whole; track it in the vrrp_sync_group, for all "
+        "members alike"
+    )
+    alike = text.replace(instance("b", 2), instance("b", 2, MEMBER_TRACKS))
+    assert not [line for line in said(alike) if "moves the priority" in line]
+
+
+def test_unless_the_group_says_so() -> None:
+    text = TRACKERS + instance("a", 1, MEMBER_TRACKS) + instance("b", 2, MEMBER_TRACKS)
     text += "vrrp_sync_group g {\n group { a b }\n sync_group_tracking_weight\n}\n"
     tracked = config(text).virtual_routers[0].tracked
     assert tracked == (interface("eth1", -20), interface("eth2"), Track(CHECK, -20, True))

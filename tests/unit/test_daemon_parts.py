@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -186,12 +186,22 @@ def test_without_a_daemon_the_message_says_where_it_was_looked_for(tmp_path: Pat
         control.ask(tmp_path / "control.sock", {})
 
 
+@pytest.fixture
+def _logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(logging, "raiseExceptions", logging.raiseExceptions)
+    loggers = [logging.getLogger(name) for name in ("", "asyncio", "pyroute2")]
+    levels, handlers = [logger.level for logger in loggers], loggers[0].handlers[:]
+    yield
+    loggers[0].handlers[:] = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
 def test_log_lines_as_json_are_one_object_each(capsys: pytest.CaptureFixture[str]) -> None:
-    before = logging.getLogger().handlers[:]
     flush = logs.configure("json")
     logging.getLogger("steward").warning('a "quoted" text\nof two lines')
     flush()
-    logging.getLogger().handlers[:] = before
     line = json.loads(capsys.readouterr().err)
     assert line["process"] == "steward"
     assert line["level"] == "warning"

@@ -1,6 +1,7 @@
 """Reloads: one at a time, what is said of them, and that they end where a fresh start would."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -98,6 +99,22 @@ def test_a_file_with_errors_is_refused_and_said(caplog: pytest.LogCaptureFixture
         "a.conf:3:1: error: odd",
         "reload refused: the running configuration stays as it was",
     ]
+
+
+def test_of_thousands_of_warnings_the_log_gets_a_few(caplog: pytest.LogCaptureFixture) -> None:
+    odd = tuple(Diagnostic(Severity.WARNING, Span("a.conf", n), "odd") for n in range(1, 5001))
+
+    async def take(_: Config) -> Reloaded:
+        return Reloaded(Verdict.UNCHANGED)
+
+    async def story() -> Reloaded:
+        return await Reloads(lambda: Result(Config(), odd), take).ask()
+
+    with caplog.at_level(logging.WARNING):
+        assert asyncio.run(story()).diagnostics == odd, "whoever asked for it gets them all"
+    assert len(caplog.messages) == 101
+    assert caplog.messages[0] == "a.conf:1:1: warning: odd"
+    assert caplog.messages[-1].startswith("... and 4900 more")
 
 
 def test_the_loop_goes_on_while_a_thread_reads() -> None:

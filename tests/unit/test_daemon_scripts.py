@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from trimaran.daemon.scripts import Scripts, writable_by_others
+from trimaran.daemon.scripts import Scripts, run_alone, writable_by_others
+from trimaran.model.duration import SECOND
 from trimaran.model.notification import Notice
-from trimaran.model.script import Script, ScriptPolicy
+from trimaran.model.script import Script, ScriptPolicy, TimedScript
 
 ROOT = ScriptPolicy("root") if os.geteuid() == 0 else ScriptPolicy()
 
@@ -84,7 +85,7 @@ def test_what_cannot_run_is_said(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_whom_a_script_runs_as(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    for parent in (tmp_path.parent, tmp_path.parent.parent):
+    for parent in tmp_path.parents[:-2]:  # all of pytest's below /tmp
         parent.chmod(0o755)
     (tmp_path / "out").mkdir(mode=0o777)
     (tmp_path / "out").chmod(0o777)
@@ -118,3 +119,18 @@ def test_security(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert f"{tmp_path} can be written by others than root, and it would run as root" in caplog.text
     run(Notice("a", (Script((str(script),)),)), policy=ScriptPolicy("root"))
     assert (tmp_path / "ran").exists()
+
+
+def test_a_script_of_the_start_is_waited_for_but_not_for_ever(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = tmp_path / "log"
+    asyncio.run(run_alone("startup_script", None, ROOT))
+    whole = TimedScript(shell(f"sleep 0.2; echo whole >>{log}"), 60 * SECOND)
+    asyncio.run(run_alone("startup_script", whole, ROOT))
+    assert log.read_text() == "whole\n"
+    hanging = TimedScript(shell(f"sleep 60; echo never >>{log}"), SECOND // 10)
+    asyncio.run(run_alone("startup_script", hanging, ROOT))
+    assert log.read_text() == "whole\n"
+    assert "took too long: ended" in caplog.text
+    gc.collect()

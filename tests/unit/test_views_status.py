@@ -48,6 +48,7 @@ ROUTER = RouterStatus(
     adverts_received=3,
     discarded={"bad checksum": 1},
     worst_lateness=480_999,
+    strangers={"192.168.1.77": "wrong password"},
 )
 SERVICE = VirtualService(
     VIP,
@@ -98,6 +99,7 @@ STATUS = Status(
 TEXT = """\
 VIRTUAL ROUTER  STATE   FOR    INTERFACE  VRID  PRIORITY  MASTER         ADDRESSES
 ip1             MASTER  3m20s  eth1          1       100  192.168.1.101  192.168.1.10/24
+  ip1: 192.168.1.77 uses VRID 1 too: wrong password
   ip1: 1 advert discarded: bad checksum
 
 TRACKER          STATE     FOR    WHY
@@ -152,6 +154,7 @@ def test_the_json_document() -> None:
                 "adverts_received": 3,
                 "discarded": {"bad checksum": 1},
                 "worst_lateness_us": 480,
+                "strangers": {"192.168.1.77": "wrong password"},
             }
         ],
         "services": [
@@ -280,7 +283,7 @@ def test_marks_ipv6_and_the_sorry_server() -> None:
     )
     status = replace(STATUS, config=Config(virtual_services=services), quorate={sixth: False})
     text = render_text(document(status, NOW))
-    assert [" ".join(line.split()) for line in text.splitlines()[5:9]] == [
+    assert [" ".join(line.split()) for line in text.splitlines()[6:10]] == [
         "FWM 5 IPv6 0/0 up wlc, Route",
         "UDP [2001:db8::1]:53 0/1 up rr, Masq",
         "no quorum [2001:db8::2]:53 answers",

@@ -9,7 +9,7 @@ A line is `SECONDS EVENT` and is followed by the actions it must cause, one `-> 
     3.805    timer
 
 Events: up ADDRESS, down WHY, start, tracked [NAME...] (interfaces that are down), found
-[KIND NAME VALUE...], missing ADDRESS, become ROUTER, stop, leave (a stop with a
+[KIND NAME VALUE...], missing ADDRESS, suspended SECONDS, become ROUTER, stop, leave (a stop with a
 hand-over), failover, maintenance on|off, heard PRIORITY from ADDRESS [KEY=VALUE...], timer
 (exactly when due), late timer; of the sync group: fault WHY, well, promoted, demoted WHY.
 """
@@ -86,6 +86,8 @@ def _event(
             return events.Shutdown()
         case ["leave"]:
             return events.Shutdown(hand_over=True)
+        case ["suspended", seconds]:
+            return events.Suspended(round(float(seconds) * SECOND))
         case ["failover"]:
             return events.Failover()
         case ["maintenance", state]:

@@ -57,7 +57,7 @@ def grouped(director: Director) -> Director:
     assert config is not None
     fit = {(s.key, server.key): True for s in config.virtual_services for server in s.real_servers}
     Director6(director)  # which resolves its servers
-    director.plane.apply(desired_services(config, fit))
+    director.plane.apply(desired_services(config.virtual_services, fit))
     assert director.plane.left_out() == ()
     addresses = director.plane.virtual_addresses()
     director.plane.set_held({*addresses, *(a + n for a in addresses for n in (-1, 1))})

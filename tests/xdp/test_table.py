@@ -36,6 +36,20 @@ def test_capacity_fits_with_room_to_spare(director: Director) -> None:
     consistent(director)
 
 
+def test_connections_stay_near_as_long_as_there_is_room(director: Director) -> None:
+    director.serve(101, 102)
+    slots = director.plane.tables.flows
+    near = slots[: len(slots) // 8]
+    for number in range(len(near) // 4):
+        director.send(tcp(SYN, **client(number)))
+    assert np.count_nonzero(near["control"]) > 0.9 * (len(near) // 4)
+    for number in range(4 * len(near)):
+        director.send(tcp(SYN, **client(number)))
+    assert np.count_nonzero(near["control"]) > 0.9 * len(near)
+    assert len(director.flows()) == 4 * len(near)
+    consistent(director)
+
+
 def test_a_full_table_forwards_new_flows_consistently(director: Director) -> None:
     director.serve(101, 102, 103)
     for number in range(4 << 10):

@@ -18,7 +18,7 @@ from trimaran.model.ip import IPAddress
 from trimaran.model.service import Forwarding, Protocol
 from trimaran.net import realserver as kernel
 from trimaran.net.errors import NetError
-from trimaran.net.realserver import Sysctl
+from trimaran.net.sysctl import Sysctl
 
 _UNIT = Path("/etc/systemd/system/trimaran-realserver.service")
 _SYSCTL_FILE = Path("/etc/sysctl.d/60-trimaran-realserver.conf")

@@ -9,15 +9,22 @@ from trimaran.conf.schema import Keyword, Setting
 from trimaran.conf.table import addresses as table
 from trimaran.conf.values_addresses import Interface
 from trimaran.model.address import Attributes, VirtualAddress
+from trimaran.model.virtual_mac import VirtualMac
 
 Entry = Setting[Interface]
 
 
 def virtual_addresses(
-    entries: Sequence[Entry], interface: str | None, report: Report
+    entries: Sequence[Entry],
+    interface: str | None,
+    report: Report,
+    virtual_mac: VirtualMac | None = None,
 ) -> tuple[VirtualAddress, ...]:
-    """The addresses of these lines; what is wrong with them is reported."""
-    found = (_virtual_address(entry, interface, report) for entry in entries)
+    """The addresses of these lines; what is wrong with them is reported.
+
+    Those on the virtual router's interface, as by default, are on its own device if it has one.
+    """
+    found = (_virtual_address(entry, interface, virtual_mac, report) for entry in entries)
     return tuple(address for address in found if address is not None)
 
 
@@ -35,7 +42,9 @@ def report_mixed_families(
             )
 
 
-def _virtual_address(entry: Entry, interface: str | None, report: Report) -> VirtualAddress | None:
+def _virtual_address(
+    entry: Entry, interface: str | None, virtual_mac: VirtualMac | None, report: Report
+) -> VirtualAddress | None:
     device = entry.get(table.DEV) or interface
     if device is None or entry.value is None:
         return None
@@ -59,13 +68,15 @@ def _virtual_address(entry: Entry, interface: str | None, report: Report) -> Vir
         )
     # The length belongs to the address at the other end, if there is one.
     length = (entry.value if peer is None else peer).network.prefixlen
+    own = virtual_mac if device == interface else None
     return VirtualAddress(
         entry.value.ip,
         length,
-        device,
+        own.device if own else device,
         label,
         _attributes(entry, entry.value),
-        tracked=not entry[table.NO_TRACK],
+        tracked=not entry[table.NO_TRACK] and own is None,
+        on_virtual_mac=own is not None,
     )
 
 

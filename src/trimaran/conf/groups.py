@@ -38,6 +38,7 @@ def sync_groups(
         weighted = block[table.SYNC_GROUP_TRACKING_WEIGHT]
         for name in members:
             by_name[name] = _member(by_name[name], block.value, shared, weighted=weighted)
+        _report_parting(block, [by_name[name] for name in members], report)
     return tuple(groups), tuple(by_name[router.name] for router in routers)
 
 
@@ -84,6 +85,25 @@ def _shared_tracks(
             track = replace(track, weight=0)
         shared.append(track)
     return tuple(shared)
+
+
+def _report_parting(block: Setting[str], members: Sequence[VirtualRouter], report: Report) -> None:
+    """Warn of weights that not all members have: the first whose priority moves alone waits for
+    the others, and they for it."""
+    weighted = [{track for track in one.tracked if track.weight} for one in members]
+    parting = {
+        track for some in weighted for track in some if not all(track in w for w in weighted)
+    }
+    if not parting:
+        return
+    track = min(parting, key=lambda track: (str(track.tracker), track.weight))
+    names = [one.name for one, tracks in zip(members, weighted, strict=True) if track in tracks]
+    report.warning(
+        block.word,
+        f"{track.tracker} with weight {track.weight} moves the priority of {', '.join(names)} "
+        f"only, and {block.title} becomes master as a whole",
+        "track it in the vrrp_sync_group, for all members alike",
+    )
 
 
 def _member(

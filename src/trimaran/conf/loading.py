@@ -12,7 +12,7 @@ from trimaran.conf.groups import sync_groups
 from trimaran.conf.lines import BINARY, Lines, decoded
 from trimaran.conf.lints import report_vain_weights
 from trimaran.conf.memory import Memory, Recollection
-from trimaran.conf.notifications import channels
+from trimaran.conf.notifications import channels, timed
 from trimaran.conf.reading import read
 from trimaran.conf.report import Abandoned, Report
 from trimaran.conf.routers import report_absent_interfaces, virtual_routers
@@ -30,6 +30,7 @@ from trimaran.conf.table.globals import (
     SCRIPT_USER,
 )
 from trimaran.conf.table.groups import VRRP_SYNC_GROUP
+from trimaran.conf.table.notify import SHUTDOWN_SCRIPT, STARTUP_SCRIPT
 from trimaran.conf.table.services import (
     LVS_SYNC_DAEMON,
     LVS_TIMEOUTS,
@@ -38,7 +39,7 @@ from trimaran.conf.table.services import (
     VIRTUAL_SERVER_GROUP,
 )
 from trimaran.conf.table.timing import VRRP_DELAY_AFTER_BOOT, VRRP_STARTUP_DELAY
-from trimaran.conf.table.vrrp import VRRP_INSTANCE
+from trimaran.conf.table.vrrp import DYNAMIC_INTERFACES, VRRP_INSTANCE
 from trimaran.conf.tokens import Source, Word
 from trimaran.conf.trackers import known
 from trimaran.conf.tree import Tree, parse
@@ -110,15 +111,23 @@ def _read(
 
 
 def fitted(result: Result, interfaces: frozenset[str]) -> Result:
-    """The result again, for a machine that has these interfaces: a file may name no others."""
+    """The result again, for a machine that has these interfaces: a file may name no others, but
+    those of `use_vmac`, unless it says `dynamic_interfaces`."""
     report = Report()
-    if result.said is not None:
+    if result.config is not None:
+        own = (router.virtual_mac for router in result.config.virtual_routers)
+        interfaces |= {mac.device for mac in own if mac is not None}
+    if result.said is not None and not _any_interface(result.said):
         report_absent_interfaces(
             result.said.all(VRRP_INSTANCE), result.said.all(VRRP_SYNC_GROUP), interfaces, report
         )
     found = report.in_file_order()
     config = None if found else result.config
     return replace(result, config=config, diagnostics=(*result.diagnostics, *found))
+
+
+def _any_interface(said: Setting[bool]) -> bool:
+    return any(block.last(DYNAMIC_INTERFACES) for block in said.all(GLOBAL_DEFS))
 
 
 def _said(
@@ -176,6 +185,8 @@ def _config(file: Setting[bool], recollection: Recollection, report: Report) -> 
         static,
         startup_delay=global_defs.get(VRRP_STARTUP_DELAY) or 0,
         delay_after_boot=global_defs.get(VRRP_DELAY_AFTER_BOOT) or 0,
+        startup=timed(global_defs, STARTUP_SCRIPT),
+        shutdown=timed(global_defs, SHUTDOWN_SCRIPT),
     )
 
 

@@ -8,7 +8,7 @@ from trimaran.conf.schema import Keyword, Setting
 from trimaran.conf.table import notify as table
 from trimaran.conf.tokens import Word
 from trimaran.model.notification import Channels, Fifo, Mail, Notify
-from trimaran.model.script import Script
+from trimaran.model.script import Script, TimedScript
 
 
 def notify(block: Setting[Any], global_defs: Setting[bool]) -> Notify:
@@ -50,6 +50,14 @@ def channels(global_defs: Setting[bool], report: Report) -> Channels:
         states_on_reload=global_defs[table.FIFO_WRITE_VRRP_STATES_ON_RELOAD],
         mail=_mail(global_defs, report),
     )
+
+
+def timed(
+    global_defs: Setting[bool], words: tuple[Keyword[Script], Keyword[int]]
+) -> TimedScript | None:
+    """A script of the daemon's start or end."""
+    script, timeout = global_defs.get(words[0]), global_defs[words[1]]
+    return TimedScript(script, timeout) if script else None
 
 
 def _fifo(

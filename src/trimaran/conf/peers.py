@@ -7,7 +7,7 @@ network of an address in common: those of unrelated files are often called the s
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_interface
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 from trimaran.conf.loading import Result
@@ -69,6 +69,7 @@ def compared(results: Mapping[str, Result]) -> dict[str, Result]:
             for that in those:
                 if _are_peers(this.router, that.router):
                     _compare(this, that, reports[that.file])
+        _judge_groups(these, those, reports)
     for these in instances:
         others = [instance for those in instances if those is not these for instance in those]
         for this in these:
@@ -181,6 +182,28 @@ def _judge_weights(this: _Instance, peers: list[_Instance], report: Report) -> N
                 f"weight {track.weight} moves nothing: without {track.tracker.name} the priority "
                 f"is {ill}, not below the {highest} of {rival.file}",
                 f"write a weight beyond {well - highest}, or 0 for FAULT",
+            )
+
+
+def _judge_groups(
+    these: list[_Instance], those: list[_Instance], reports: Mapping[str, Report]
+) -> None:
+    """Report sync groups of which each director is to be master of a part: they move as a whole,
+    so that whoever was first stays."""
+    better: dict[str, tuple[_Instance, bool]] = {}
+    for this, that in product(these, those):
+        group = that.router.group
+        if not (group and this.router.group and _are_peers(this.router, that.router)):
+            continue
+        mine, theirs = this.priority_when_well(), that.priority_when_well()
+        first, is_better = better.setdefault(group, (that, theirs > mine))
+        if theirs != mine and is_better != (theirs > mine):
+            reports[that.file].warning(
+                that.at(table.PRIORITY),
+                f"priority {theirs} is {'above' if theirs > mine else 'below'} the {mine} of "
+                f"{this.file}, and that of {first.router.name} is not, but both are in "
+                f"vrrp_sync_group {group}, which moves as a whole",
+                "have the same director be the best for all members",
             )
 
 

@@ -15,6 +15,7 @@ from trimaran.conf.tokens import Word
 from trimaran.conf.trackers import Known, tracks
 from trimaran.conf.transport import authentication, speaks_ipv6, transport
 from trimaran.conf.values import seconds
+from trimaran.conf.virtual_macs import VirtualMacs
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.router import InitialState, VirtualRouter
 
@@ -34,7 +35,10 @@ def virtual_routers(
 ) -> tuple[VirtualRouter, ...]:
     """The virtual routers of a file; what is wrong with them is reported."""
     _report_duplicates(instances, report)
-    routers = (_virtual_router(instance, global_defs, trackers, report) for instance in instances)
+    macs = VirtualMacs(report)
+    routers = (
+        _virtual_router(instance, global_defs, trackers, macs, report) for instance in instances
+    )
     return tuple(router for router in routers if router is not None)
 
 
@@ -61,7 +65,11 @@ def report_absent_interfaces(
 
 
 def _virtual_router(
-    instance: Setting[str], global_defs: Setting[bool], trackers: Known, report: Report
+    instance: Setting[str],
+    global_defs: Setting[bool],
+    trackers: Known,
+    macs: VirtualMacs,
+    report: Report,
 ) -> VirtualRouter | None:
     entries = _address_entries(instance)
     first = next((entry.value.ip for entry in entries if entry.value is not None), None)
@@ -76,8 +84,8 @@ def _virtual_router(
     vrid = instance.get(table.VIRTUAL_ROUTER_ID)
     _report_addresses(entries, instance, report)
     report_mixed_families(entries, ipv6=ipv6, instance=instance.title, report=report)
-    addresses = virtual_addresses(entries, interface, report)
     way = transport(instance, global_defs, ipv6=ipv6, report=report)
+    mac = macs.of(instance, way)
     if instance.value is None or interface is None or vrid is None or version is None:
         return None
     if not (instance.last(table.VIRTUAL_IPADDRESS) or instance[table.NO_VIRTUAL_IPADDRESS]):
@@ -100,8 +108,8 @@ def _virtual_router(
         password=password,
         sealed=sealed,
         transport=way,
-        addresses=addresses,
-        excluded=virtual_addresses(_excluded_entries(instance), interface, report),
+        addresses=virtual_addresses(entries, interface, report, mac),
+        excluded=virtual_addresses(_excluded_entries(instance), interface, report, mac),
         tracked=tracked,
         track_primary=not instance[table.DONT_TRACK_PRIMARY],
         accept=instance[table.ACCEPT] or not instance[table.NO_ACCEPT],
@@ -109,6 +117,7 @@ def _virtual_router(
         routing=virtual_routing(instance, report),
         announcements=announcements(instance, global_defs, ipv6=ipv6),
         manners=manners(instance, global_defs, state, report),
+        virtual_mac=mac,
     )
 
 

@@ -69,6 +69,9 @@ def manners(
             instance.get(table.HIGHER_PRIO_SEND_ADVERT),
             global_defs[table.VRRP_HIGHER_PRIO_SEND_ADVERT],
         ),
+        owner_alone=_said(
+            instance.get(table.OWNER_IGNORE_ADVERTS), global_defs[table.VRRP_OWNER_IGNORE_ADVERTS]
+        ),
     )
 
 

@@ -3,25 +3,13 @@
 from typing import Final
 
 _SCHEDULE: Final = "reload from a timer: 'trimaran reload'"
-_SYSTEMD: Final = "write ExecStartPre= or ExecStopPost= in the systemd unit"
-_FIREWALL: Final = "leave it out: rules are trimaran's own nftables table"
 
 WHY: Final = {
     ("(top)", "static_ipaddress"): "write it in the host's own network configuration",
     ("(top)", "net_namespace_ipvs"): "services are where the virtual routers are: net_namespace",
     ("(top)", "namespace_with_ipsets"): "no ipsets are made: leave it out",
-    ("global_defs", "startup_script"): _SYSTEMD,
-    ("global_defs", "startup_script_timeout"): _SYSTEMD,
-    ("global_defs", "shutdown_script"): _SYSTEMD,
-    ("global_defs", "shutdown_script_timeout"): _SYSTEMD,
     ("global_defs", "reload_time_file"): _SCHEDULE,
     ("global_defs", "reload_repeat"): _SCHEDULE,
     ("global_defs", "reload_file"): "'trimaran reload' ends when the reload is done",
-    ("global_defs", "nftables"): _FIREWALL,
-    ("global_defs", "nftables_priority"): _FIREWALL,
-    ("global_defs", "nftables_counters"): _FIREWALL,
-    ("global_defs", "nftables_ifindex"): _FIREWALL,
-    ("global_defs", "vrrp_iptables"): _FIREWALL,
-    ("global_defs", "vrrp_ipsets"): _FIREWALL,
 }
 """Block and keyword → what to do instead, or why there is nothing to be done."""

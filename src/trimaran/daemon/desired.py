@@ -90,9 +90,19 @@ def checked_services(config: Config, held: Collection[IPAddress]) -> tuple[Virtu
 
 def client_interfaces(config: Config) -> tuple[str, ...]:
     """The interfaces that clients' packets for the VIPs come in by, each once."""
+    above = beneath(config)
     names = [
-        name
+        above.get(name, name)
         for router in config.virtual_routers
         for name in (router.interface, *(address.device for address in router.held))
     ]
     return tuple(dict.fromkeys(names))
+
+
+def beneath(config: Config) -> dict[str, str]:
+    """Virtual routers' own devices, and the interfaces whose packets they have."""
+    return {
+        router.virtual_mac.device: router.interface
+        for router in config.virtual_routers
+        if router.virtual_mac is not None
+    }

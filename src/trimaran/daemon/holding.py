@@ -18,7 +18,7 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
 from trimaran.model.routing import Route, Rule
-from trimaran.net import addresses, routing
+from trimaran.net import addresses, macvlan, routing
 from trimaran.net.announce import Announcer
 from trimaran.net.errors import NetError
 from trimaran.net.links import Link
@@ -49,13 +49,19 @@ class Holdings:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._held: dict[Holder, tuple[VirtualAddress, ...]] = {}
-        self._number = 0
+        self._expected: dict[Holder, tuple[VirtualAddress, ...]] = {}
+        self._number = self._served = 0
+        self._expected_number = 0
         self._due = False
         self._waiting: dict[int, asyncio.Event] = {}
 
     async def hold(self, holder: "Holder", held: tuple[VirtualAddress, ...]) -> None:
         """Say what one router holds; wait a moment, not longer, for the dataplane to serve it."""
-        more = set(held) - set(self._held.get(holder, ()))
+        expected = self._expected.pop(holder, ())
+        known = set(self._held.get(holder, ()))
+        if self._served >= self._expected_number:
+            known |= set(expected)
+        more = set(held) - known
         self.say(holder, held)
         if more:
             served = self._waiting.setdefault(self._number, asyncio.Event())
@@ -64,12 +70,23 @@ class Holdings:
             except TimeoutError:
                 log.warning("the dataplane does not answer: going on without it")
 
+    def expect(self, holder: "Holder", expected: tuple[VirtualAddress, ...]) -> None:
+        """Say what one router may hold soon: the dataplane makes ready to serve it."""
+        if expected != self._expected.pop(holder, ()):
+            self._request_soon()
+            self._expected_number = self._number
+        if expected:
+            self._expected[holder] = expected
+
     def say(self, holder: "Holder", held: tuple[VirtualAddress, ...]) -> None:
         """Say what one router holds."""
         if held:
             self._held[holder] = held
         else:
             self._held.pop(holder, None)
+        self._request_soon()
+
+    def _request_soon(self) -> None:
         if not self._due:
             # Once for all that changes in this turn of the loop: a request names every address.
             self._due = True
@@ -78,13 +95,15 @@ class Holdings:
 
     def heard(self, number: int) -> None:
         """The dataplane serves what was said up to this number."""
+        self._served = max(self._served, number)
         for waited_for in [known for known in self._waiting if known <= number]:
             self._waiting.pop(waited_for).set()
 
     def _request(self) -> None:
         self._due = False
         everything = tuple(address for held in self._held.values() for address in held)
-        self._send(HoldRequest(self._number, everything))
+        expected = tuple(address for some in self._expected.values() for address in some)
+        self._send(HoldRequest(self._number, everything, expected))
 
 
 class Holder:
@@ -118,6 +137,11 @@ class Holder:
         self._queue.put_nowait(action)
         self._more.set()
 
+    def expect(self, expected: tuple[VirtualAddress, ...]) -> None:
+        """These may have to be added soon; none: no more."""
+        ours = (address for address in expected if not self._is_the_interfaces_own(address))
+        self._holdings.expect(self, tuple(ours))
+
     def announce_again(self, device: str) -> None:
         """Announce what is held on a device whose MAC address has changed."""
         if held := tuple(address for address in self._held if address.device == device):
@@ -126,6 +150,10 @@ class Holder:
     def holds(self, device: str, address: IPAddress) -> bool:
         """Whether this router holds the address."""
         return any(held.device == device and held.address == address for held in self._held)
+
+    def held_on(self, device: str) -> tuple[IPAddress, ...]:
+        """The addresses that this router holds on a device."""
+        return tuple(held.address for held in self._held if held.device == device)
 
     def route_again(self) -> None:
         """Routes and rules may have been removed, or can be made now: make what is not there."""
@@ -165,6 +193,7 @@ class Holder:
                     if address in self._held:
                         del self._held[address]
                         await addresses.remove(self._netlink, address)
+                await self._take_down(removed)
                 asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._let_go)
             case AddRouting(wanted):
                 entries: tuple[Route | Rule, ...] = (*wanted.routes, *wanted.rules)
@@ -219,13 +248,24 @@ class Holder:
         ours = [address for address in added if not self._is_the_interfaces_own(address)]
         self._held |= dict.fromkeys(ours)
         await self._holdings.hold(self, tuple(self._held))
+        for device in dict.fromkeys(a.device for a in ours if a.on_virtual_mac):
+            await macvlan.set_up(self._netlink, device, up=True)
         for address in ours:
             await addresses.add(self._netlink, address)
+
+    async def _take_down(self, removed: Iterable[VirtualAddress]) -> None:
+        """The devices with virtual MAC addresses that have no address any more."""
+        used = {address.device for address in self._held}
+        for device in dict.fromkeys(a.device for a in removed if a.on_virtual_mac):
+            if device not in used:
+                await macvlan.set_up(self._netlink, device, up=False)
 
     def _is_the_interfaces_own(self, address: VirtualAddress) -> bool:
         """Its first one; IPv6 addresses have no such order, so there none is."""
         link = self._find_link(address.device)
-        return address not in self._held and link is not None and link.primary() == address.address
+        if address.on_virtual_mac or link is None or address in self._held:
+            return False
+        return link.primary() == address.address
 
     def _announce_spaced(
         self, announced: tuple[VirtualAddress, ...], repeat: int, interval: int

@@ -64,6 +64,7 @@ class IpvsPlane:
         self._watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
         self._wanted_timeouts = NO_TIMEOUTS
         self._announced: tuple[VirtualAddress, ...] = ()
+        self._expected: tuple[VirtualAddress, ...] = ()
         self._synchronisation: Synchronisation | None = None
         self._sync_daemon: SyncDaemon | None = None
         self._changed = asyncio.Event()
@@ -98,16 +99,16 @@ class IpvsPlane:
                 self._send(Synchronised())  # kernels cannot be asked for what they know
                 self._wanted_timeouts = timeouts
                 self._changed.set()
-            case HoldAddresses(number, addresses):
+            case HoldAddresses(number, addresses, expected):
                 # Nothing to be prepared: IPVS serves whatever address the kernel has.
-                self._announced = addresses
+                self._announced, self._expected = addresses, expected
                 self._changed.set()
                 self._send(AddressesHeld(number))
 
     async def stop(self, *, orphaned: bool) -> None:
         self._worker.cancel()
         if orphaned:
-            await planes.let_go(self._netlink, self._announced)
+            await planes.let_go(self._netlink, (*self._announced, *self._expected))
         self._synchronisation = None
         await self._do(self._synchronise)
         await self._do(self._timeouts.restore)

@@ -70,6 +70,7 @@ class ConfigurePlane(Message, frozen=True):
 
     `timeouts`: 0 for those that are to be as they were. `Applied` answers, with this number or
     that of a later one. `watched`: real servers whose connections are to be counted (`Remaining`).
+    `beneath`: devices with virtual MAC addresses, and the interfaces that their packets come in by.
     """
 
     services: News[Service]
@@ -78,17 +79,20 @@ class ConfigurePlane(Message, frozen=True):
     synchronisation: Synchronisation | None = None
     number: int = 0
     watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
+    beneath: dict[str, str] = {}
 
 
 class HoldAddresses(Message, frozen=True):
     """The addresses about to be, or being, held by virtual routers (the whole set).
 
     The dataplane serves them from now on; `AddressesHeld` with the same number answers, so
-    that no packet for a fresh VIP can meet a dataplane that does not know it yet.
+    that no packet for a fresh VIP can meet a dataplane that does not know it yet. It serves those
+    that are `expected` too, which may be held soon.
     """
 
     number: int
     addresses: tuple[VirtualAddress, ...]
+    expected: tuple[VirtualAddress, ...] = ()
 
 
 class Unserved(Message, frozen=True):
@@ -145,7 +149,10 @@ class Log(Message, frozen=True):
 
 
 class RouterStatus(Message, frozen=True):
-    """What a virtual router is doing. `since`: seconds since the epoch."""
+    """What a virtual router is doing. `since`: seconds since the epoch.
+
+    `strangers`: who else uses its VRID on the segment, and what of its advertisements is strange.
+    """
 
     name: str
     key: RouterKey
@@ -161,6 +168,7 @@ class RouterStatus(Message, frozen=True):
     discarded: dict[str, int]
     worst_lateness: int
     """Nanoseconds by which the latest advert ever was late."""
+    strangers: dict[str, str] = {}
 
 
 class RouterNews(Message, frozen=True):
@@ -215,11 +223,13 @@ class HoldRequest(Message, frozen=True):
     """The speaker is about to hold, or has let go, so that these are all the addresses it holds.
 
     The steward notes them down (they must not outlive the speaker), makes the dataplane serve
-    them and answers with `AddressesHeld`.
+    them and answers with `AddressesHeld`. `expected`: those of masters that are late, which it may
+    add without asking again.
     """
 
     number: int
     addresses: tuple[VirtualAddress, ...]
+    expected: tuple[VirtualAddress, ...] = ()
 
 
 class AddressesHeld(Message, frozen=True):

@@ -66,9 +66,11 @@ class Plane:
         self._services: tuple[Service, ...] = ()
         self._watched: tuple[tuple[ServiceKey, ServerKey], ...] = ()
         self._interfaces: tuple[str, ...] = ()
+        self._beneath: dict[str, str] = {}
         # Until told otherwise, what an earlier plane left in the kernel is right as it is.
         self._configured = False
         self._announced: tuple[VirtualAddress, ...] = ()
+        self._expected: tuple[VirtualAddress, ...] = ()
         self._service_addresses: frozenset[IPAddress] = frozenset()
         self._trouble: dict[str, str] = {}
         self._synchronisation: Synchronisation | None = None
@@ -98,6 +100,9 @@ class Plane:
                 self._configured = True
                 planes.say(self._timeouts.want(timeouts))
                 self._interfaces = interfaces
+                # A device that is not wanted any more still has its addresses for a moment.
+                self._beneath |= message.beneath
+                self._dataplane.take_any_mac(message.beneath.values())
                 self._services, self._watched = self._told.take(news), watched
                 self._service_addresses = frozenset(one.key.address for one in self._services)
                 self._attach()
@@ -107,8 +112,8 @@ class Plane:
                 self._report()
                 self._send(Applied(number, few(self._dataplane.left_out())))
                 self._synchronise(synchronisation)
-            case HoldAddresses(number, addresses):
-                self._announced = addresses
+            case HoldAddresses(number, addresses, expected):
+                self._announced, self._expected = addresses, expected
                 if self._synchroniser is not None:
                     self._synchroniser.master = bool(addresses)
                 if self._configured:
@@ -123,7 +128,7 @@ class Plane:
         if self._synchroniser is not None:
             self._synchroniser.stop()
         if orphaned:
-            await planes.let_go(self._netlink, self._announced)
+            await planes.let_go(self._netlink, (*self._announced, *self._expected))
         self._dataplane.close(remove=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._next_hops.release(), 0.2)
@@ -180,7 +185,7 @@ class Plane:
 
     def _take_addresses(self) -> None:
         local = {address.address for link in self._links.values() for address in link.addresses}
-        announced = {address.address for address in self._announced}
+        announced = {address.address for address in (*self._announced, *self._expected)}
         self._dataplane.set_local(local)
         try:
             self._dataplane.set_held((local | announced) & self._service_addresses)
@@ -191,7 +196,7 @@ class Plane:
         """Attach where clients come in, the interfaces named and those that carry a VIP, and
         where masqueraded servers answer."""
         wanted = {
-            link.name
+            self._beneath.get(link.name, link.name)
             for link in self._links.values()
             if any(address.address in self._service_addresses for address in link.addresses)
         }

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from trimaran.conf import Diagnostic, Result, Severity
 from trimaran.daemon import systemd
+from trimaran.daemon.logs import few
 from trimaran.daemon.tasks import spawn
 from trimaran.model.config import Config
 
@@ -85,9 +86,13 @@ class Reloads:
         start = time.monotonic()
         systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         result = await beside(self._read)
-        for diagnostic in result.diagnostics:
-            error = diagnostic.severity is Severity.ERROR
-            log.log(logging.ERROR if error else logging.WARNING, "%s", diagnostic)
+        for severity, level in (
+            (Severity.ERROR, logging.ERROR),
+            (Severity.WARNING, logging.WARNING),
+        ):
+            said = [str(one) for one in result.diagnostics if one.severity is severity]
+            for line in few(said):
+                log.log(level, "%s", line)
         outcome = Reloaded(Verdict.REFUSED)
         if result.config is not None:
             outcome = await self._take(result.config)

@@ -94,6 +94,11 @@ class RunDirectory:
         return self.path / "ipvs-services.json"
 
     @property
+    def virtual_macs(self) -> Path:
+        """The note of devices that must not outlive the daemon (`VirtualMacs`)."""
+        return self.path / "virtual-macs.json"
+
+    @property
     def orders(self) -> Path:
         """The note of what an operator has ordered of real servers (`Administration`)."""
         return self.path / "orders.json"

@@ -18,8 +18,9 @@ from shutil import which
 from typing import NamedTuple
 
 from trimaran.daemon.tasks import cancel, spawn
+from trimaran.model.duration import SECOND
 from trimaran.model.notification import Notice
-from trimaran.model.script import Script, ScriptPolicy
+from trimaran.model.script import Script, ScriptPolicy, TimedScript
 
 log = logging.getLogger("scripts")
 
@@ -110,6 +111,15 @@ def runnable(script: Script, policy: ScriptPolicy) -> Runnable:
             "that right away, or name another script_user"
         )
     return Runnable(program, user, group, weak)
+
+
+async def run_alone(subject: str, timed: TimedScript | None, policy: ScriptPolicy) -> None:
+    """Run a script and wait for its end. What goes wrong is logged."""
+    if timed is not None:
+        seconds = timed.timeout / SECOND
+        scripts = Scripts(longest_seconds=seconds)
+        scripts.run([Notice(subject, (timed.script,))], policy)
+        await scripts.finish(seconds + 2 * GRACE_SECONDS)
 
 
 async def start(

@@ -8,7 +8,6 @@ Advertisements leave from here at once. Everything that takes time waits in a `H
 import asyncio
 import gc
 import logging
-import time
 
 from pyroute2 import AsyncIPRoute
 
@@ -29,7 +28,7 @@ from trimaran.daemon.realtime import become_realtime, keep_collector_away
 from trimaran.daemon.route_watch import RouteWatch
 from trimaran.daemon.station import Station
 from trimaran.daemon.tasks import spawn
-from trimaran.daemon.timerfd import TimerFd
+from trimaran.daemon.timerfd import Suspension, TimerFd, clock
 from trimaran.daemon.wires import Wire, Wires
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.model.ip import IPAddress
@@ -61,7 +60,8 @@ class Speaker:
         self._wires = Wires(self._receive)
         self._unknown_vrids: set[RouterKey] = set()
         self._timer = TimerFd()
-        self._collected = time.monotonic_ns()
+        self._suspension = Suspension()
+        self._collected = clock()
         self._tasks: list[asyncio.Task[None]] = []
         self._departing: set[asyncio.Task[None]] = set()
         self._unserved: dict[str, str] = {}
@@ -184,6 +184,7 @@ class Speaker:
     # Packets and timers
 
     def _receive(self, wire: Wire) -> None:
+        self._notice_suspension()
         for heard in self._wires.receive(wire):
             key = RouterKey(wire.interface, wire.group.version == 6, heard.vrid or 0)
             station = self._stations.get(key)
@@ -194,12 +195,18 @@ class Speaker:
                 log.info("%s: %s advertises VRID %d", wire.interface, heard.sender, heard.vrid)
         self._settle()
 
+    def _notice_suspension(self) -> None:
+        if suspended := self._suspension.ended():
+            for station in self._stations.values():
+                station.tell(events.Suspended(suspended))
+
     def _timer_fired(self) -> None:
         self._timer.clear()
+        self._notice_suspension()
         # What has arrived before the deadline counts, however late this process is.
         for wire in self._wires.wires:
             self._receive(wire)
-        now = time.monotonic_ns()
+        now = clock()
         for station in self._stations.values():
             station.expire(now)
         self._settle()

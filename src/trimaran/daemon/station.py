@@ -8,6 +8,7 @@ from typing import Protocol
 
 from trimaran.daemon.holding import Holder
 from trimaran.daemon.messages import RouterStatus
+from trimaran.daemon.timerfd import clock
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
 from trimaran.model.router import VirtualRouter
@@ -29,6 +30,9 @@ from trimaran.vrrp.machine import Machine
 from trimaran.vrrp.notices import PRIORITY_NEWS, Happened, News, Subject
 
 log = logging.getLogger("speaker")
+
+_STRANGE_FOR = 60 * SECOND
+"""Whoever was not heard for so long does not use our VRID any more."""
 
 
 class Surroundings(Protocol):
@@ -70,11 +74,15 @@ class Station:
         self._interface_told: events.Event | None = None
         self._readings_told: Readings = {}
         self._worst_lateness = 0
+        self._expecting = False
 
     @property
     def deadline(self) -> int | None:
         """When `expire` is wanted."""
-        return self._machine.deadline()
+        deadline = self._machine.deadline()
+        if deadline is None or self._expecting or self._machine.state is not State.BACKUP:
+            return deadline
+        return deadline - self.router.advertisement_interval
 
     def member(self) -> Member:
         """What its sync group has to know."""
@@ -83,12 +91,30 @@ class Station:
     def tell(self, event: events.Event) -> None:
         """Hand the machine an event and carry out what it asks for. Its deadline may change."""
         self._around.stirred(self.router)
-        for action in self._machine.handle(event, time.monotonic_ns()):
+        now = clock()
+        for action in self._machine.handle(event, now):
             self._perform(action)
+        if self._expecting:
+            self._expect(now)
+
+    def _expect(self, now: int) -> None:
+        """Have all made ready for a backup that becomes master, one advertisement before that.
+
+        The addresses are served when they are added then: nothing has to be waited for.
+        """
+        deadline, state = self._machine.deadline(), self._machine.state
+        early = deadline is not None and now < deadline - self.router.advertisement_interval
+        expecting = state is State.BACKUP and not early
+        if expecting is not self._expecting:
+            self._expecting = expecting
+            if state is not State.MASTER:  # whose holding says it
+                self.holder.expect(self.router.held if expecting else ())
 
     def expire(self, now: int) -> None:
         """Tell the machine if its deadline has come."""
         deadline = self._machine.deadline()
+        if not self._expecting:
+            self._expect(now)
         if deadline is not None and deadline <= now:
             if self._machine.view().state is State.MASTER:
                 self._worst_lateness = max(self._worst_lateness, now - deadline)
@@ -118,7 +144,14 @@ class Station:
 
     def tell_of_change(self, change: Change) -> None:
         """Tell of addresses that somebody took away, unless it let them go itself."""
-        if change.before is None or change.after is None:
+        if change.after is None:
+            return
+        if change.before is None:
+            # The virtual router's own device is there again, without its addresses.
+            own = self.router.virtual_mac
+            if own is not None and own.device == change.after.name:
+                for address in self.holder.held_on(own.device):
+                    self.tell(events.AddressMissing(address))
             return
         if change.after.up:
             gone = {a.address for a in change.before.addresses} - {
@@ -133,7 +166,9 @@ class Station:
     def status(self) -> RouterStatus:
         """What it is doing."""
         router, view = self.router, self._machine.view()
-        age = (time.monotonic_ns() - view.since) / SECOND if view.since else 0.0
+        now = clock()
+        age = (now - view.since) / SECOND if view.since else 0.0
+        lately = now - max(_STRANGE_FOR, 3 * router.advertisement_interval)
         return RouterStatus(
             name=router.name,
             key=router.key,
@@ -148,6 +183,7 @@ class Station:
             adverts_received=view.adverts_received,
             discarded=view.discarded,
             worst_lateness=self._worst_lateness,
+            strangers={str(s.address): s.complaint for s in view.strangers if s.heard > lately},
         )
 
     def _perform(self, action: Action) -> None:
@@ -213,4 +249,6 @@ def _state_of_interface(
         return events.InterfaceDown("there is no unicast_peer")
     if reason := unserved.get(router.interface):
         return events.InterfaceDown(f"the dataplane cannot serve: {reason}")
+    if router.virtual_mac and (reason := unserved.get(router.virtual_mac.device)):
+        return events.InterfaceDown(reason)
     return events.InterfaceUp(primary)

@@ -56,7 +56,8 @@ class Status:
 class RouterDocument(msgspec.Struct, frozen=True):
     """A virtual router. `reason`: why it is in its state.
 
-    `discarded`: adverts that were invalid, by reason.
+    `discarded`: adverts that were invalid, by reason. `strangers`: hosts on the segment that use
+    its VRID otherwise than it is configured here, and how.
     """
 
     name: str
@@ -74,6 +75,7 @@ class RouterDocument(msgspec.Struct, frozen=True):
     discarded: dict[str, int]
     worst_lateness_us: int
     """Microseconds by which the latest advert ever was late."""
+    strangers: dict[str, str] = {}
 
 
 class ServerDocument(msgspec.Struct, frozen=True):
@@ -210,6 +212,7 @@ def _router(router: RouterStatus) -> RouterDocument:
         adverts_received=router.adverts_received,
         discarded=router.discarded,
         worst_lateness_us=router.worst_lateness // 1000,
+        strangers=router.strangers,
     )
 
 

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from typing import Any
@@ -29,8 +28,9 @@ from trimaran.daemon import (
 from trimaran.daemon.acceptance import Acceptance
 from trimaran.daemon.administration import Administration
 from trimaran.daemon.applying import Applying
+from trimaran.daemon.children import IPVS_PLANE, XDP_PLANE, Children
 from trimaran.daemon.choice import Choice, Kind
-from trimaran.daemon.desired import checked_services, client_interfaces
+from trimaran.daemon.desired import beneath, checked_services, client_interfaces
 from trimaran.daemon.encoding import encode
 from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
@@ -63,20 +63,18 @@ from trimaran.daemon.orders import Orders
 from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
 from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.rundir import RunDirectory
-from trimaran.daemon.status import ProcessStatus, Status, render_json
-from trimaran.daemon.supervision import Hooks, Supervised
+from trimaran.daemon.scripts import run_alone
+from trimaran.daemon.speakers import Speakers
+from trimaran.daemon.status import Status, render_json
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
+from trimaran.daemon.virtual_macs import VirtualMacs
 from trimaran.dataplane.base import Service
 from trimaran.dataplane.ipvs.plane import ForeignChanges
 from trimaran.dataplane.xdp.layout import Capacity
 from trimaran.model import difference
 from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
-from trimaran.model.duration import SECOND
-from trimaran.model.router import RouterKey
 from trimaran.model.service import VirtualService
-from trimaran.vrrp.actions import State
-from trimaran.vrrp.handover import PATIENCE
 
 log = logging.getLogger("steward")
 
@@ -86,16 +84,7 @@ _PATIENCE_SECONDS = 5.0
 _SYNCHRONISING_SECONDS = 10.0
 _APPLYING_SECONDS = 60.0
 _STATUS_SECONDS = 1.0
-_STOP_SPEAKER_SECONDS = 0.45
-_HAND_OVER_SECONDS = PATIENCE / SECOND
-_STOP_OTHERS_SECONDS = 0.35
-_STOP_SECONDS = 1.0
-"""All that a stop may take; what a hand-over takes of it is not there for a plane that hangs."""
-_STOP_LAST_SECONDS = 0.12
-"""What is there all the same; of a plane that takes longer the steward removes the programs."""
 _LAST_SCRIPTS_SECONDS = 5.0
-_STOP_IPVS_SECONDS = 3.0
-"""Thousands of services take their time to be removed."""
 
 
 def hold_signals() -> None:
@@ -124,6 +113,7 @@ class Steward:
         self._applying = Applying()
         self._run_directory = run_directory
         self._held: tuple[VirtualAddress, ...] = ()
+        self._expected: tuple[VirtualAddress, ...] = ()
         self._hold_number = 0
         self._knowledge = Knowledge(config)
         self._told_plane: Told[Service] = Told()
@@ -132,30 +122,32 @@ class Steward:
         self._administration.recall(config)
         self._notifier = Notifier(config)
         self._acceptance = Acceptance()
-        self._routers = RoutersStatus(())
-        self._routers_heard = 0.0
-        # What a speaker said last before it died, and when (monotonic).
-        self._last_words = RoutersStatus(())
-        self._last_words_at = 0.0
+        self._speakers = Speakers()
         self._checker_heard = asyncio.Event()
         self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
         self._exit_status = 0
-        self._running = False
         self._settled = False
         self._synchronised = False
         self._stands_at = 0.0
-        self._speaker = self._supervise("speaker", self._configure_speaker, self._speaker_died)
-        self._checker = self._supervise("checker", self._checker_ready, self._checker_died)
-        xdp = ("plane", *map(str, astuple(capacity)))
-        ipvs = ("plane-ipvs", str(run_directory.services_made), foreign_changes.value)
-        self._plane = self._supervise(
-            "plane", self._plane_ready, body=ipvs if dataplane.kind is Kind.IPVS else xdp
+        xdp = (XDP_PLANE, *map(str, astuple(capacity)))
+        ipvs = (IPVS_PLANE, str(run_directory.services_made), foreign_changes.value)
+        self._children = Children(
+            self._receive,
+            {
+                "speaker": self._configure_speaker,
+                "checker": self._checker_ready,
+                "plane": self._plane_ready,
+                "bfd": self._configure_bfd,
+            },
+            {"speaker": self._speaker_died, "checker": self._checker_died},
+            self._give_up,
+            ipvs if dataplane.kind is Kind.IPVS else xdp,
         )
-        self._bfd = self._supervise("bfd", self._configure_bfd)
-        self._children = [self._speaker, self._checker, self._plane]
+        self._speaker, self._plane = self._children.speaker, self._children.plane
+        self._checker, self._bfd = self._children.checker, self._children.bfd
         if config.bfd_sessions:
-            self._children.append(self._bfd)
+            self._children.want_bfd(start=False)
         self._orders = Orders(self._speaker.send, self._plane.send)
         self._maintenance = False
 
@@ -172,6 +164,10 @@ class Steward:
             await orphans.remove_stale(
                 self._netlink, self._config, self._run_directory.held_addresses
             )
+            self._macs = VirtualMacs(
+                self._netlink, self._run_directory.virtual_macs, self._tell_of_unserved
+            )
+            await self._macs.start(self._config)
             if self._dataplane.kind is Kind.XDP:
                 leftovers.remove_services(self._run_directory.services_made)
             try:
@@ -183,8 +179,8 @@ class Steward:
                 return 1
             self._notifier.start()
             self._acceptance.configure(self._config)
-            for supervised in self._children:
-                supervised.start()
+            await run_alone("startup_script", self._config.startup, self._config.scripts)
+            self._children.start()
             loop.call_later(_PATIENCE_SECONDS, self._settle)
             if (delay := seconds_to_wait(self._config)) > 0:
                 log.info("taking no part in elections for %.1f s, as configured", delay)
@@ -196,9 +192,11 @@ class Steward:
             watchdog.cancel()
             server.close()
             self._notifier.tell_of_services(self._knowledge.end())
-            await self._stop_children()
+            await self._children.stop(self._let_go, self._run_directory.services_made)
+            await self._macs.end()
             await self._acceptance.end()
             await self._notifier.finish(_LAST_SCRIPTS_SECONDS)
+            await run_alone("shutdown_script", self._config.shutdown, self._config.scripts)
         self._run_directory.release()
         log.info("stopped")
         hold_signals()  # one that comes now must not change the exit status
@@ -206,27 +204,9 @@ class Steward:
 
     # Children
 
-    def _supervise(
-        self,
-        name: str,
-        configure: Callable[[], None],
-        died: Callable[[], Any] | None = None,
-        body: Sequence[str] = (),
-    ) -> Supervised:
-        async def nothing() -> None: ...
-
-        def ready() -> None:
-            configure()
-            if not self._running and all(child.ready for child in self._children):
-                self._running = True
-                log.info("running")
-                systemd.notify("READY=1")
-
-        def hopeless() -> None:
-            self._exit_status = 1
-            self._stopping.set()
-
-        return Supervised(name, Hooks(self._receive, ready, died or nothing, hopeless), body)
+    def _give_up(self, status: int = 1) -> None:
+        self._exit_status = status
+        self._stopping.set()
 
     def _defect(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception that nobody expected: a clean end beats a steward in an unknown state."""
@@ -234,35 +214,11 @@ class Steward:
             log.warning("control socket: %s", context.get("message"))  # asyncio tries again
             return
         log.critical("%s", describe_defect(context))
-        self._exit_status = EXIT_DEFECT
-        self._stopping.set()
-
-    async def _stop_children(self) -> None:
-        """The plane last: packets are served until another director has taken over."""
-        begin = time.monotonic()
-        handed_over, checks_ended = await asyncio.gather(
-            self._speaker.stop(_STOP_SPEAKER_SECONDS, more_if_it_answers=_HAND_OVER_SECONDS),
-            self._checker.stop(_STOP_OTHERS_SECONDS),
-        )
-        if not checks_ended:
-            await self._checker_died()
-        if not handed_over:
-            await self._let_go()
-        ipvs = self._dataplane.kind is Kind.IPVS
-        left = max(_STOP_SECONDS - (time.monotonic() - begin), _STOP_LAST_SECONDS)
-        cleaned, _ = await asyncio.gather(
-            self._plane.stop(_STOP_IPVS_SECONDS if ipvs else min(left, _STOP_OTHERS_SECONDS)),
-            self._bfd.stop(min(left, _STOP_OTHERS_SECONDS)),
-        )
-        if not cleaned and ipvs:
-            leftovers.remove_services(self._run_directory.services_made)
-        elif not cleaned:
-            leftovers.remove_programs()
+        self._give_up(EXIT_DEFECT)
 
     async def _speaker_died(self) -> None:
         await self._let_go()
-        self._last_words, self._last_words_at = self._routers, self._routers_heard
-        self._routers = RoutersStatus(())
+        self._speakers.died()
         self._hold(())
 
     async def _checker_died(self) -> None:
@@ -270,24 +226,25 @@ class Steward:
             log.warning("killed %d programs of checks that the checker left", number)
 
     async def _let_go(self) -> None:
-        held, self._held = self._held, ()
+        held = (*self._held, *self._expected)
+        self._held = self._expected = ()
         await orphans.remove_routing(self._netlink, self._config)
         await orphans.remove(self._netlink, held, "the speaker is gone")
+        await self._macs.take_down()
 
     # Messages
 
     def _receive(self, message: FromChild) -> None:
         match message:
-            case HoldRequest(number, held):
+            case HoldRequest(number, held, expected):
                 self._hold_number = number
-                self._hold(held)
+                self._hold(held, expected)
             case AddressesHeld():
                 self._speaker.send(message)
             case RouterNews(happened):
                 self._notifier.happened(happened)
             case RoutersStatus():
-                self._routers = message
-                self._routers_heard = time.monotonic()
+                self._speakers.hear(message)
             case Remaining():
                 self._administration.take(message)
             case Applied():
@@ -295,7 +252,8 @@ class Steward:
             case HandedOver() | Changed():
                 self._orders.take(message)
             case ServersStatus():
-                self._checker_heard.set()
+                if message.whole:
+                    self._checker_heard.set()
                 self._learn_fitness(message)
             case SessionsStatus():
                 if self._knowledge.learn_sessions(message):
@@ -305,23 +263,30 @@ class Steward:
             case Synchronised():
                 self._go_on()
             case PlaneStatus():
-                if message.unserved != self._plane_status.unserved:
-                    self._speaker.send(Unserved(message.unserved))
+                changed = message.unserved != self._plane_status.unserved
                 self._plane_status = message
+                if changed:
+                    self._tell_of_unserved()
 
-    def _hold(self, held: tuple[VirtualAddress, ...]) -> None:
+    def _hold(
+        self, held: tuple[VirtualAddress, ...], expected: tuple[VirtualAddress, ...] = ()
+    ) -> None:
         # The note comes first: whatever dies from here on, the addresses are known to be ours.
-        self._held = held
+        self._held, self._expected = held, expected
         try:
-            self._run_directory.note_held_addresses(encode(held))
+            self._run_directory.note_held_addresses(encode((*held, *expected)))
         except OSError as error:
             log.error(
                 "cannot note the addresses held (%s): they would outlive a crash of all processes",
                 error,
             )
-        self._plane.send(HoldAddresses(self._hold_number, held))
+        self._plane.send(HoldAddresses(self._hold_number, held, expected))
+        spawn(self._macs.holding(held), "remove unwanted devices")
         if any(service.ha_suspend for service in self._config.virtual_services):
             self._configure_checker()
+
+    def _tell_of_unserved(self) -> None:
+        self._speaker.send(Unserved(self._plane_status.unserved | self._macs.trouble))
 
     def _tell_of_sessions(self) -> None:
         self._checker.send(self._knowledge.sessions)
@@ -363,26 +328,14 @@ class Steward:
             return
         heard = self._synchronised or self._config.synchronisation is None
         if self._settled and self._plane.ready and heard:
-            resumed = self._resumable()
-            self._speaker.send(Unserved(self._plane_status.unserved))
+            resumed = self._speakers.resumable(self._config)
+            self._tell_of_unserved()
             self._speaker.send(self._knowledge.readings())
             self._speaker.send(
                 ConfigureSpeaker(
                     self._config.virtual_routers, resumed, self._maintenance, self._config.routing
                 )
             )
-
-    def _resumable(self) -> tuple[RouterKey, ...]:
-        """The virtual routers that were master so lately that no backup can have noticed."""
-        silence = (time.monotonic() - self._last_words_at) * SECOND
-        intervals = {
-            router.key: router.advertisement_interval for router in self._config.virtual_routers
-        }
-        return tuple(
-            router.key
-            for router in self._last_words.routers
-            if router.state == State.MASTER and silence < 2 * intervals.get(router.key, 0)
-        )
 
     def _checker_ready(self) -> None:
         self._told_checker.forget()
@@ -398,9 +351,8 @@ class Steward:
         self._tell_of_sessions()
 
     def _configure_bfd(self) -> None:
-        if self._config.bfd_sessions and self._bfd not in self._children:
-            self._children.append(self._bfd)
-            self._bfd.start()
+        if self._config.bfd_sessions:
+            self._children.want_bfd(start=True)
         self._bfd.send(ConfigureBfd(self._config.bfd_sessions))
 
     def _plane_ready(self) -> None:
@@ -422,10 +374,11 @@ class Steward:
             self._config.synchronisation,
             self._applying.ask(),
             said.watched(),
+            beneath(self._config),
         )
         if not self._plane.send(wanted):
             self._told_plane.forget()
-        self._plane.send(HoldAddresses(self._hold_number, self._held))
+        self._plane.send(HoldAddresses(self._hold_number, self._held, self._expected))
 
     # Reload, stop, status
 
@@ -438,6 +391,7 @@ class Steward:
             why = "net_namespace cannot change while the daemon runs"
             return Reloaded(Verdict.REFUSED, reason=why)
         self._config = config
+        await self._macs.make(config)
         self._notifier.configure(config)
         self._acceptance.configure(config)
         self._knowledge.configure(config)
@@ -446,6 +400,7 @@ class Steward:
         self._configure_speaker()
         self._configure_checker()
         self._configure_bfd()
+        await self._macs.holding(self._held)
         left_out = await self._applying.wait(_APPLYING_SECONDS * SLOWNESS) if self._settled else ()
         changed = tuple(difference.changes(before, config))
         return Reloaded(Verdict.IN_FORCE, changes=changed, left_out=left_out)
@@ -468,7 +423,7 @@ class Steward:
             case changes.COMMAND:
                 return encode(await self._orders.change(request))
             case orders.FAILOVER:
-                return encode(await self._orders.fail_over(request, self._routers.routers))
+                return encode(await self._orders.fail_over(request, self._speakers.routers))
             case orders.MAINTENANCE:
                 self._maintenance = request.get("on") is True
                 log.info("maintenance: %s", "on" if self._maintenance else "off")
@@ -487,14 +442,11 @@ class Steward:
     def _status(self) -> Status:
         return Status(
             config=self._config,
-            routers=self._routers.routers,
+            routers=self._speakers.routers,
             servers=tuple(self._knowledge.servers.values()),
             sessions=self._knowledge.sessions.sessions,
             plane=self._plane_status,
-            processes=tuple(
-                ProcessStatus(child.name, child.pid, child.since, child.restarts)
-                for child in self._children
-            ),
+            processes=self._children.status(),
             quorate=self._knowledge.quorate,
             maintenance=self._maintenance,
             orders=self._administration.orders,

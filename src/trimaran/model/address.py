@@ -34,7 +34,8 @@ class VirtualAddress:
     """One entry of `virtual_ipaddress`: a VIP with its prefix, device and label.
 
     `device` is always set: an entry without `dev` is on its virtual router's interface.
-    `tracked`: without its device the virtual router is in FAULT.
+    `tracked`: without its device the virtual router is in FAULT. `on_virtual_mac`: its device is
+    its virtual router's own (`VirtualMac`), which is up only while it has addresses.
     """
 
     address: IPAddress
@@ -43,6 +44,7 @@ class VirtualAddress:
     label: str | None = None
     attributes: Attributes = PLAIN
     tracked: bool = True
+    on_virtual_mac: bool = False
 
     def __str__(self) -> str:
         return f"{self.address}/{self.prefix_length}"

@@ -10,6 +10,7 @@ from trimaran.model.notification import NOBODY, Notify
 from trimaran.model.routing import NO_ROUTING, Routing
 from trimaran.model.tracking import Track
 from trimaran.model.transport import MULTICAST, Transport
+from trimaran.model.virtual_mac import VirtualMac
 
 
 class InitialState(StrEnum):
@@ -43,13 +44,15 @@ class Manners:
 
     It leaves a lesser one alone for `preempt_delay`; `down_adverts` missing advertisements mean
     that one is gone. `answers_lower`: it tells a lesser one at once who is master; `last_word`: it
-    advertises once more as it yields to a better one.
+    advertises once more as it yields to a better one. `owner_alone`: an owner of the addresses
+    ignores what others advertise.
     """
 
     preempt_delay: int = 0
     down_adverts: int = 3
     answers_lower: bool = True
     last_word: bool = False
+    owner_alone: bool = False
 
 
 class RouterKey(NamedTuple):
@@ -90,6 +93,8 @@ class VirtualRouter:
     routing: Routing = NO_ROUTING
     announcements: Announcements = Announcements()
     manners: Manners = Manners()
+    virtual_mac: VirtualMac | None = None
+    """None: addresses are on interfaces, and have their MAC addresses."""
 
     @property
     def held(self) -> tuple[VirtualAddress, ...]:

@@ -21,3 +21,11 @@ class ScriptPolicy:
     group: str | None = None
     secure: bool = False
     first_results: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimedScript:
+    """A script that is waited for, at most so long (nanoseconds); then it is ended."""
+
+    script: Script
+    timeout: int

@@ -4,14 +4,13 @@ For IPv4 by gratuitous ARP (RFC 5227, 3), for IPv6 by unsolicited neighbour adve
 4861, 7.2.6; RFC 9568, 6.4.2).
 """
 
-import errno
-import socket
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
 from trimaran.model.ip import IPAddress
 from trimaran.net import frames
-from trimaran.net.errors import NetError, explain
+from trimaran.net.errors import NetError
+from trimaran.net.frame_socket import FrameSocket
 
 _ALL_NODES = IPv6Address("ff02::1")
 _NEIGHBOUR_ADVERTISEMENT = 136
@@ -40,23 +39,9 @@ class Announcer:
     """
 
     def __init__(self, interface: str, ifindex: int, mac: bytes) -> None:
-        self._interface, self._mac = interface, mac
         if len(mac) != 6:
             raise NetError(f"cannot announce on {interface}: it is no Ethernet interface")
-        try:
-            # Protocol 0: receive nothing.
-            self._socket = socket.socket(
-                socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0
-            )
-        except OSError as error:
-            raise self._error("open a packet socket", error) from error
-        try:
-            self._socket.bind((interface, 0))
-            if socket.if_nametoindex(interface) != ifindex:
-                raise OSError(errno.ENODEV, "another interface has the name now")
-        except OSError as error:
-            self._socket.close()
-            raise self._error("announce", error) from error
+        self._mac, self._socket = mac, FrameSocket(interface, ifindex, "announce")
 
     def send(self, address: IPAddress) -> None:
         """Announce `address` once."""
@@ -64,14 +49,8 @@ class Announcer:
             frame = gratuitous_arp(self._mac, address)
         else:
             frame = neighbour_advertisement(self._mac, address)
-        try:
-            self._socket.send(frame)
-        except OSError as error:
-            raise self._error(f"announce {address}", error) from error
+        self._socket.send(frame, f"announce {address}")
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
-
-    def _error(self, what: str, error: OSError) -> NetError:
-        return NetError(f"cannot {what} on {self._interface}: {explain(error.errno or 0)}")

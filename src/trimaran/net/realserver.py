@@ -9,7 +9,6 @@ whose packets come in where no route leads back: rp_filter must be off (all's an
 
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyroute2 import AsyncIPRoute
@@ -19,37 +18,12 @@ from trimaran.model.address import VirtualAddress
 from trimaran.model.ip import IPAddress
 from trimaran.net import addresses
 from trimaran.net.errors import NetError, explain
+from trimaran.net.sysctl import SYSCTLS, Sysctl
 
-_SYSCTLS = Path("/proc/sys")
 _CONF = "net/ipv4/conf"
 _TUNNEL = "tunl0"
 _TUNNEL_OVERHEAD = 20
 _LISTEN_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sysctl:
-    """A kernel setting and what it must be; `name` as in /proc/sys."""
-
-    name: str
-    value: int
-
-    def __str__(self) -> str:
-        return f"{self.name.replace('/', '.')} = {self.value}"
-
-    def read(self) -> int:
-        """What it is. Raises NetError."""
-        try:
-            return int((_SYSCTLS / self.name).read_text())
-        except (OSError, ValueError) as error:
-            raise NetError(f"cannot read {self.name}: {error}") from error
-
-    def write(self) -> None:
-        """Make it so. Raises NetError."""
-        try:
-            (_SYSCTLS / self.name).write_text(f"{self.value}\n")
-        except OSError as error:
-            raise NetError(f"cannot set {self}: {error.strerror}") from error
 
 
 NO_ARP = (Sysctl(f"{_CONF}/all/arp_ignore", 1), Sysctl(f"{_CONF}/all/arp_announce", 2))
@@ -158,7 +132,7 @@ def _not_served(vip: IPAddress, port: int) -> Iterator[str]:
 
 
 def _tunnel_faults() -> Iterator[str]:
-    if not (_SYSCTLS / _CONF / _TUNNEL).exists():
+    if not (SYSCTLS / _CONF / _TUNNEL).exists():
         yield f"there is no {_TUNNEL}: tunnelled packets are dropped"
         return
     worst = max(wanted.read() for wanted in NO_FILTER)
@@ -183,7 +157,7 @@ async def _bring_up_tunnel(ipr: AsyncIPRoute) -> bool:
             "(modprobe ipip)"
         ) from None
     try:
-        links = [link async for link in await ipr.link("get", index=index)]
+        links = await ipr.link("get", index=index)
         if links[0]["flags"] & 1:  # IFF_UP
             return False
         await ipr.link("set", index=index, state="up")

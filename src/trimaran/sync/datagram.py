@@ -108,6 +108,9 @@ def _record(data: bytes, fixed: int, *, ipv6: bool) -> Record | str:
     options = _options(data[fixed:])
     if options is None:
         return "unknown option that must not be ignored"
+    engine = options.get(_OPTION_ENGINE, b"").rstrip(b"\0")
+    if not engine.isascii():
+        return "persistence engine that no kernel has: its name is not ASCII"
     sequence = options.get(_OPTION_SEQUENCE)
     return Record(
         protocol=protocol,
@@ -122,7 +125,7 @@ def _record(data: bytes, fixed: int, *, ipv6: bool) -> Record | str:
         mark=mark,
         timeout=timeout,
         sequence=None if sequence is None else _SEQUENCE.unpack(sequence),
-        engine=options.get(_OPTION_ENGINE, b"").rstrip(b"\0").decode("ascii", "replace"),
+        engine=engine.decode("ascii"),
         engine_data=options.get(_OPTION_ENGINE_DATA, b""),
     )
 

@@ -69,6 +69,8 @@ def _routers(routers: Sequence[RouterDocument], now: datetime) -> list[str]:
     for router in routers:
         if router.state == "FAULT":
             lines.append(f"  {router.name}: {router.reason}")
+        for stranger, complaint in router.strangers.items():
+            lines.append(f"  {router.name}: {stranger} uses VRID {router.vrid} too: {complaint}")
         for reason, count in sorted(router.discarded.items()):
             lines.append(f"  {router.name}: {_count(count, 'advert')} discarded: {reason}")
     return lines

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from trimaran.model.duration import SECOND
 from trimaran.vrrp.actions import SendAdvertisement
 from trimaran.vrrp.exchange import advertisement
 from trimaran.vrrp.outbox import Outbox
@@ -35,6 +36,19 @@ class Advertising:
     def end(self) -> None:
         """Advertise no more."""
         self.deadline = self._answered_at = None
+
+    @property
+    def patience(self) -> int:
+        """For how long after the time of an advertisement all backups wait for it."""
+        router = self._situation.router
+        return (router.manners.down_adverts - 1) * router.advertisement_interval
+
+    def overdue(self, now: int) -> str | None:
+        """By how much the advertisement is late that is due, if so late that backups may have
+        taken over."""
+        if self.deadline is None or now - self.deadline <= self.patience:
+            return None
+        return f"{(now - self.deadline) / SECOND:.3f} s"
 
     def expire(self, now: int) -> None:
         """Send the one that is due."""

@@ -65,6 +65,13 @@ class TimerExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspended:
+    """The host was suspended for so long (nanoseconds), and has heard nothing meanwhile."""
+
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
 class AddressMissing:
     """Somebody else removed this virtual address from its device."""
 
@@ -108,6 +115,7 @@ Event = (
     | Received
     | Discarded
     | TimerExpired
+    | Suspended
     | AddressMissing
     | Reconfigured
     | Failover

@@ -24,8 +24,10 @@ The states and the ways between them are here. What a state has to do is in its 
     handover     a planned farewell                         the last moments of MASTER
 """
 
+from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
 from trimaran.model.router import InitialState, VirtualRouter
+from trimaran.vrrp import events
 from trimaran.vrrp.actions import (
     Action,
     HandoverEnded,
@@ -37,22 +39,7 @@ from trimaran.vrrp.actions import (
 from trimaran.vrrp.advertising import Advertising
 from trimaran.vrrp.announcing import Announcing
 from trimaran.vrrp.election import Verdict, as_backup, as_master
-from trimaran.vrrp.events import (
-    AddressMissing,
-    Demoted,
-    Event,
-    Failover,
-    GroupFault,
-    InterfaceDown,
-    InterfaceUp,
-    Maintenance,
-    Promoted,
-    Reconfigured,
-    Shutdown,
-    Started,
-    TimerExpired,
-    TrackersChanged,
-)
+from trimaran.vrrp.events import Event
 from trimaran.vrrp.group import Member
 from trimaran.vrrp.handover import Handover, Purpose
 from trimaran.vrrp.outbox import Outbox
@@ -119,6 +106,7 @@ class Machine:
             adverts_sent=self._advertising.sent,
             adverts_received=self._reception.received,
             discarded=dict(self._reception.discarded),
+            strangers=tuple(self._reception.strangers.values()),
         )
 
     def member(self) -> Member:
@@ -139,43 +127,45 @@ class Machine:
             case Received():
                 self._receive(event, now)
             case Discarded(reason, detail, _, sender):
-                self._reception.discard(reason, detail, sender)
-            case TimerExpired():
+                self._reception.discard(reason, detail, sender, now)
+            case events.TimerExpired():
                 self._expire(now)
-            case Started(was_master):
+            case events.Started(was_master):
                 self._start(was_master, now)
-            case InterfaceUp(primary):
+            case events.InterfaceUp(primary):
                 self._situation.primary, self._situation.link_fault = primary, None
                 if self._state is State.MASTER:
                     self._waiting.master = primary
                 self._heed_faults(now)
-            case InterfaceDown(text):
+            case events.InterfaceDown(text):
                 self._situation.link_fault = text
                 self._heed_faults(now)
-            case TrackersChanged(readings):
+            case events.TrackersChanged(readings):
                 self._situation.readings = readings
                 self._take_stand(now)
-            case GroupFault(reason):
+            case events.GroupFault(reason):
                 self._situation.shared_fault = reason
                 self._heed_faults(now)
-            case Promoted():
+            case events.Promoted():
                 if self._waiting.candidacy is not None:
                     self._become_master(self._waiting.candidacy, now)
-            case Demoted(reason):
+            case events.Demoted(reason):
                 if self._state is State.MASTER:
                     self._bid_farewell()
                     self._waiting.know(None)
                     self._become_backup(reason, now)
-            case AddressMissing(address):
+            case events.AddressMissing(address):
                 self._restore(address)
-            case Reconfigured(router):
+            case events.Reconfigured(router):
                 self._reconfigure(router, now)
-            case Failover():
+            case events.Suspended(duration):
+                self._wake(duration, now)
+            case events.Failover():
                 if self._state is State.MASTER:
                     self._handover.begin(Purpose.FAILOVER, now)
-            case Maintenance(on):
+            case events.Maintenance(on):
                 self._maintain(on, now)
-            case Shutdown(hand_over):
+            case events.Shutdown(hand_over):
                 if hand_over and self._state is State.MASTER:
                     self._handover.begin(Purpose.STOP, now)
                 else:
@@ -344,16 +334,20 @@ class Machine:
     def _receive(self, received: Received, now: int) -> None:
         if self._state not in (State.BACKUP, State.MASTER):
             return
-        if not self._reception.admit(received):
+        if not self._reception.admit(received, now):
             return
         heard, sender = received.advertisement, received.sender
         if self._handover.purpose is not None:
             if heard.priority != 0:
                 self._succeed(heard, sender, now)
-        elif self._state is State.MASTER:
-            self._receive_as_master(heard, sender, now)
-        else:
+        elif self._state is State.BACKUP:
             self._receive_as_backup(heard, sender, now)
+        elif late := self._advertising.overdue(now):
+            self._waiting.follow(heard, sender)
+            self._become_backup(f"was late by {late}, and {sender} has taken over", now)
+            self._receive_as_backup(heard, sender, now)
+        elif not (self._situation.owner and self._router.manners.owner_alone):
+            self._receive_as_master(heard, sender, now)
 
     def _receive_as_backup(self, heard: Advertisement, sender: IPAddress, now: int) -> None:
         verdict = as_backup(self._situation, heard)
@@ -391,6 +385,13 @@ class Machine:
 
     # Changes from outside
 
+    def _wake(self, duration: int, now: int) -> None:
+        """The whole machine was suspended: what came in meanwhile nobody has heard."""
+        serves = self._state is State.MASTER and self._handover.purpose is None
+        if serves and duration > self._advertising.patience:
+            self._waiting.know(None)
+            self._become_backup(f"was suspended for {duration / SECOND:.3f} s", now)
+
     def _restore(self, address: IPAddress) -> None:
         if self._state is State.MASTER and (lost := self._possession.restore(address)):
             self._announcing.send(lost)
@@ -402,6 +403,7 @@ class Machine:
             raise ValueError("another interface or VRID is another virtual router")
         self._situation.router = router
         self._outbox.forget_warnings()
+        self._reception.forget_strangers()
         if router.group != old.group:
             self._situation.shared_fault = None
             if self._waiting.candidacy is not None:
@@ -412,9 +414,5 @@ class Machine:
             self._waiting.know(self._situation.primary)
             self._advertising.hurry(now)
         self._take_stand(now)
-        own_interval_counts = router.version == 2 or self._waiting.master is None
-        if self._state is State.BACKUP and own_interval_counts:
-            changed = self._waiting.interval != router.advertisement_interval
-            self._waiting.interval = router.advertisement_interval
-            if changed:
-                self._waiting.begin(now)
+        if self._state is State.BACKUP:
+            self._waiting.adopt(router, now)

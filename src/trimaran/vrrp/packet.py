@@ -142,7 +142,7 @@ def encode(
         return _HEADER.pack(first, a.vrid, a.priority, len(a.addresses), timing, checksum)
 
     body = addresses + trailer
-    return header(_checksum(pseudo_header + header(0) + body)) + body
+    return header(checksum(pseudo_header + header(0) + body)) + body
 
 
 def decode(datagram: bytes) -> Received | Discarded:
@@ -245,13 +245,13 @@ def _pseudo_header(source: IPAddress, destination: IPAddress, length: int) -> by
 
 
 def _checksum_good(version: int, payload: bytes, sender: IPAddress, destination: IPAddress) -> bool:
-    if sender.version == 4 and _checksum(payload) == 0:
+    if sender.version == 4 and checksum(payload) == 0:
         return True
     pseudo_header = _pseudo_header(sender, destination, len(payload))
-    return version == 3 and _checksum(pseudo_header + payload) == 0
+    return version == 3 and checksum(pseudo_header + payload) == 0
 
 
-def _checksum(data: bytes) -> int:
+def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071); every VRRP packet has an even number of bytes."""
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:

@@ -2,6 +2,7 @@
 
 from trimaran.model.duration import SECOND
 from trimaran.model.ip import IPAddress
+from trimaran.model.router import VirtualRouter
 from trimaran.vrrp.packet import Advertisement
 from trimaran.vrrp.situation import Situation
 
@@ -85,6 +86,13 @@ class Waiting:
             return None
         silence = f"no advertisement for {(now - self._since) / SECOND:.3f} s"
         return self._expectation or silence
+
+    def adopt(self, router: VirtualRouter, now: int) -> None:
+        """A new configuration: its interval counts, unless a master of version 3 has said one."""
+        changed = self.interval != router.advertisement_interval
+        if changed and (router.version == 2 or self.master is None):
+            self.interval = router.advertisement_interval
+            self.begin(now)
 
     def _master_down_interval(self) -> int:
         return self._situation.master_down_interval(self.interval)

@@ -91,6 +91,17 @@ _IGNORED = (
         "ignored: no copy of the configuration is made",
         *("config_save_dir DIRECTORY", "tmp_config_directory DIRECTORY"),
     ),
+    *_ignored(
+        "Rules of a firewall.",
+        "ignored: the rules of no_accept are in an nftables table of trimaran's own",
+        *("vrrp_iptables [CHAIN [CHAIN]]", "vrrp_ipsets [on|off|SET ...]", "nftables [TABLE]"),
+        *("nftables_priority PRIORITY", "nftables_counters ", "nftables_ifindex "),
+    ),
+    *_ignored(
+        "Advertisements of others.",
+        "not needed, ignored: virtual routers of others on the segment are always told of",
+        "log_unknown_vrids ",
+    ),
     *_ignored("Files.", "ignored: no file is written that it would matter for", "umask MASK"),
     *_ignored("Tests of keepalived.", "ignored: it is for tests", "random_seed NUMBER"),
 )

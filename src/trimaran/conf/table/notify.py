@@ -121,10 +121,24 @@ SMTP_ALERT_CHECKER = Keyword(
 NO_EMAIL_FAULTS = Keyword(
     "no_email_faults", Flag(), "No mail when a virtual router is unfit.", default=False
 )
+
+
+def _timed(name: str, when: str) -> tuple[Keyword[Script], Keyword[int]]:
+    limit = Seconds(SECOND, 1000 * SECOND, decimals=0)
+    about = f"How long {name} may run; it is ended then."
+    return (
+        Keyword(name, Command(), f"Run {when}, which waits for its end."),
+        Keyword(f"{name}_timeout", limit, about, default=10 * SECOND),
+    )
+
+
+STARTUP_SCRIPT = _timed("startup_script", "before anything is started")
+SHUTDOWN_SCRIPT = _timed("shutdown_script", "when all else has ended")
 GLOBAL: tuple[Keyword[Any], ...] = (
     *(VRRP_NOTIFY_PRIORITY_CHANGES, *NOTIFY_FIFO, *VRRP_NOTIFY_FIFO, *LVS_NOTIFY_FIFO),
     *(FIFO_WRITE_VRRP_STATES_ON_RELOAD, NOTIFICATION_EMAIL, NOTIFICATION_EMAIL_FROM),
     *(SMTP_SERVER, SMTP_HELO_NAME, SMTP_CONNECT_TIMEOUT),
+    *(*STARTUP_SCRIPT, *SHUTDOWN_SCRIPT),
     *(SMTP_ALERT_DEFAULT, SMTP_ALERT_VRRP, SMTP_ALERT_CHECKER, NO_EMAIL_FAULTS),
 )
 """What `global_defs` says of notifications."""

@@ -22,6 +22,11 @@ LOWER_PRIO_NO_ADVERT = Keyword(
     Boolean(),
     "A master that hears a lesser one does not answer. Default: `vrrp_lower_prio_no_advert`.",
 )
+OWNER_IGNORE_ADVERTS = Keyword(
+    "owner_ignore_adverts",
+    Boolean(),
+    "With priority 255: ignore what other masters advertise. Default: `vrrp_owner_ignore_adverts`.",
+)
 HIGHER_PRIO_SEND_ADVERT = Keyword(
     "higher_prio_send_advert",
     Boolean(),
@@ -73,6 +78,7 @@ STRICT_MODE = Keyword(
 )
 INSTANCE = (
     *(PREEMPT_DELAY, DOWN_TIMER_ADVERTS, LOWER_PRIO_NO_ADVERT, HIGHER_PRIO_SEND_ADVERT),
+    OWNER_IGNORE_ADVERTS,
     *(GARP_MASTER_DELAY, GARP_MASTER_REPEAT, GARP_MASTER_REFRESH, GARP_MASTER_REFRESH_REPEAT),
     *(GARP_LOWER_PRIO_DELAY, GARP_LOWER_PRIO_REPEAT, SKIP_CHECK_ADV_ADDR, STRICT_MODE),
 )
@@ -86,6 +92,9 @@ VRRP_DOWN_TIMER_ADVERTS = Keyword(
 )
 VRRP_LOWER_PRIO_NO_ADVERT = Keyword(
     "vrrp_lower_prio_no_advert", Boolean(), "Default of `lower_prio_no_advert`.", default=False
+)
+VRRP_OWNER_IGNORE_ADVERTS = Keyword(
+    "vrrp_owner_ignore_adverts", Boolean(), "Default of `owner_ignore_adverts`.", default=False
 )
 VRRP_HIGHER_PRIO_SEND_ADVERT = Keyword(
     "vrrp_higher_prio_send_advert",
@@ -164,6 +173,7 @@ VRRP_SKIP_CHECK_ADV_ADDR = Keyword(
 VRRP_STRICT = Keyword("vrrp_strict", Boolean(), STRICT_MODE.about, ignored=STRICT_MODE.ignored)
 GLOBAL = (
     *(VRRP_DOWN_TIMER_ADVERTS, VRRP_LOWER_PRIO_NO_ADVERT, VRRP_HIGHER_PRIO_SEND_ADVERT),
+    VRRP_OWNER_IGNORE_ADVERTS,
     *(VRRP_GARP_MASTER_DELAY, VRRP_GARP_MASTER_REPEAT, VRRP_GARP_MASTER_REFRESH),
     *(VRRP_GARP_MASTER_REFRESH_REPEAT, VRRP_GARP_LOWER_PRIO_DELAY, VRRP_GARP_LOWER_PRIO_REPEAT),
     *(VRRP_GARP_INTERVAL, VRRP_GNA_INTERVAL, VRRP_MIN_GARP),

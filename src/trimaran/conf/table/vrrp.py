@@ -1,7 +1,7 @@
 """Keywords of virtual routers: `vrrp_instance` and what stands in it."""
 
 from trimaran.conf.schema import Block, Entries, Keyword
-from trimaran.conf.table import timing, transport
+from trimaran.conf.table import timing, transport, virtual_mac
 from trimaran.conf.table.addresses import OPTIONS, VIRTUAL_ADDRESS
 from trimaran.conf.table.groups import VRRP_SYNC_GROUP
 from trimaran.conf.table.notify import INSTANCE_NOTIFY
@@ -12,6 +12,7 @@ from trimaran.conf.values import (
     Flag,
     Integer,
     InterfaceName,
+    Optional,
     Seconds,
     Text,
 )
@@ -79,6 +80,18 @@ DONT_TRACK_PRIMARY = Keyword(
     "That its own interface is down is no FAULT.",
     default=False,
 )
+TRACK_SRC_IP = Keyword(
+    "track_src_ip",
+    Flag(),
+    "That `unicast_src_ip` or `mcast_src_ip` is not on the interface is a FAULT.",
+    ignored="not needed, ignored: it is always a FAULT that the source address is not there",
+)
+PROMOTE_SECONDARIES = Keyword(
+    "promote_secondaries",
+    Flag(),
+    "That an address goes takes no other one of its network along.",
+    ignored="not needed, ignored: addresses that the kernel takes away with another are put back",
+)
 VIRTUAL_IPADDRESS = Keyword(
     "virtual_ipaddress",
     Flag(),
@@ -119,10 +132,13 @@ VRRP_INSTANCE = Keyword(
             ACCEPT,
             NO_ACCEPT,
             DONT_TRACK_PRIMARY,
+            TRACK_SRC_IP,
+            PROMOTE_SECONDARIES,
             *INSTANCE_TRACKS,
             VIRTUAL_IPADDRESS,
             VIRTUAL_IPADDRESS_EXCLUDED,
             NO_VIRTUAL_IPADDRESS,
+            *virtual_mac.INSTANCE,
             *timing.INSTANCE,
             *ROUTING,
             *INSTANCE_NOTIFY,
@@ -133,7 +149,13 @@ VRRP_INSTANCE = Keyword(
 # --- in global_defs
 
 VRRP_VERSION = Keyword("vrrp_version", VERSION.argument, "Version of VRRP.", default=2)
-GLOBAL = (*transport.GLOBAL, VRRP_VERSION, *timing.GLOBAL)
+DYNAMIC_INTERFACES = Keyword(
+    "dynamic_interfaces",
+    Optional(Choice({"allow_if_changes": "allow_if_changes"}), ""),
+    "Start, and reload, though interfaces are not there yet: their virtual routers are in FAULT "
+    "until they appear.",
+)
+GLOBAL = (*transport.GLOBAL, VRRP_VERSION, DYNAMIC_INTERFACES, *timing.GLOBAL)
 """What `global_defs` says for all virtual routers."""
 
 TOP = (VRRP_SYNC_GROUP, VRRP_INSTANCE)

@@ -35,7 +35,7 @@ _STRUCTS: Final = {
     "icmp_budget": layout.ICMP_BUDGET,
 }
 
-_MEANING: Final = 3
+_MEANING: Final = 4
 """To be raised when the meaning of a field changes but its place does not."""
 
 

@@ -51,6 +51,7 @@ class Attachment:
 class Link:
     """What the program must know of an interface."""
 
+    name: str
     index: int
     mac: bytes
     mtu: int
@@ -68,7 +69,7 @@ def read_link(interface: str) -> Link:
             driver = _driver_info(query, interface)[4:36]
     except OSError as error:
         raise DataplaneError(f"interface {interface}: {error.strerror}") from error
-    return Link(index, mac, mtu, driver.split(b"\0")[0].decode())
+    return Link(interface, index, mac, mtu, driver.split(b"\0")[0].decode())
 
 
 def _ethtool(query: socket.socket, interface: str, command: bytes) -> bytes:
@@ -211,10 +212,11 @@ def mode_name(kernels: int) -> str:
     return NATIVE if kernels == libbpf.XDP_ATTACHED_NATIVE else GENERIC
 
 
-def describe(link: Link, mode: str, tables: Tables) -> None:
+def describe(link: Link, mode: str, tables: Tables, *, any_mac: bool = False) -> None:
     """Tells the program what the interface is like; called again when it may have changed.
 
-    What is special about veth is so in native mode only.
+    What is special about veth is so in native mode only. `any_mac`: frames to other MAC addresses
+    than the interface's are for us too.
     """
     record = tables.live["interfaces"][link.index % INTERFACES]
     record["verify_checksums"] = record["never_tx"] = link.driver == "veth" and mode == NATIVE
@@ -225,7 +227,7 @@ def describe(link: Link, mode: str, tables: Tables) -> None:
         return
     record["index"] = link.index
     record["mtu"] = link.mtu
-    record["mac"] = int.from_bytes(link.mac, "little")
+    record["mac"] = 0 if any_mac else int.from_bytes(link.mac, "little")
 
 
 def forget(index: int, tables: Tables) -> None:

@@ -35,6 +35,8 @@ OBJECT: Final = Path(__file__).with_name("trimaran.bpf.o")
 PROGRAM_NAME: Final = "trimaran"
 ICMP_PER_SECOND: Final = 1000
 """Errors sent a second and CPU: Linux's icmp_msgs_per_sec."""
+NEAR_BYTES: Final = 1 << 21
+"""Of a table's near buckets (bpf/flows.h), at most: what a CPU's second-level cache holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +268,16 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
     put("reusable", by_state(lambda s: s in states.REUSABLE))
     ranks = {s: rank for rank, group in enumerate(states.EVICTION, start=1) for s in group}
     put("eviction_rank", by_state(lambda s: ranks.get(s, 0)))
-    put("bucket_mask", (capacity.buckets - 1).to_bytes(4, "little"))
-    put("bucket_mask6", (capacity.buckets6 - 1).to_bytes(4, "little"))
+    for buckets, record in (capacity.buckets, layout.FLOW), (capacity.buckets6, layout.FLOW6):
+        near, suffix = near_buckets_of(buckets, record.itemsize), "6" * (record is layout.FLOW6)
+        put(f"near_buckets{suffix}", near.to_bytes(4, "little"))
+        put(f"far_buckets{suffix}", (buckets - near).to_bytes(4, "little"))
     put("capacity", capacity.destinations.to_bytes(4, "little"))
+
+
+def near_buckets_of(buckets: int, record: int) -> int:
+    """How many of a table's buckets are near ones, with records of so many bytes."""
+    return min(buckets // 8, NEAR_BYTES // (layout.SLOTS * record))
 
 
 def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from trimaran.dataplane.base import DataplaneError, Service
 from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.addresses import address_in
-from trimaran.dataplane.xdp.attach import Attachment
+from trimaran.dataplane.xdp.attach import Attachment, Link
 from trimaran.dataplane.xdp.layout import NO_FLOWS, Capacity, Event
 from trimaran.dataplane.xdp.limits import FEWEST_CONNECTIONS, MOST_CONNECTIONS
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
@@ -34,6 +35,7 @@ class XdpDataplane(XdpOperator):
         self._estimators = Estimators(loaded.tables)
         self._attachments: dict[str, Attachment] = {}
         self._indices: dict[str, int] = {}
+        self._any_mac: frozenset[str] = frozenset()
         self._number = libbpf.program_info(self.program).id
         self._missing_checksums = self.events()[Event.CHECKSUM_OFFLOADED]
         self._told = Told(loaded.tables)
@@ -79,9 +81,22 @@ class XdpDataplane(XdpOperator):
         index = attach.read_link(interface).index
         if self._indices.get(interface) != index:
             programs, tables = self._loaded.programs, self._loaded.tables
-            self._attachments[interface] = attach.attach(interface, programs, tables, force=force)
+            attached = attach.attach(interface, programs, tables, force=force)
+            self._attachments[interface] = attached
             self._indices[interface] = index
+            self._describe(attach.read_link(interface), attached.mode)
         return self._attachments[interface]
+
+    def take_any_mac(self, interfaces: Iterable[str]) -> None:
+        """On these interfaces take frames to any MAC address: the program knows one, and there
+        are devices on them that have others. What counts is that the address is held here."""
+        self._any_mac = frozenset(interfaces)
+        for name, attachment in self._attachments.items():
+            with suppress(DataplaneError):
+                self._describe(attach.read_link(name), attachment.mode)
+
+    def _describe(self, link: Link, mode: str) -> None:
+        attach.describe(link, mode, self._loaded.tables, any_mac=link.name in self._any_mac)
 
     def detach(self, interface: str) -> None:
         """Takes the program off an interface; nothing if it is not there. Others' stay."""
@@ -124,6 +139,7 @@ class XdpDataplane(XdpOperator):
         self._number = libbpf.program_info(self.program).id
         for name in self._attachments:
             self._attachments[name] = attach.attach(name, larger.programs, loaded.tables)
+            self._describe(attach.read_link(name), self._attachments[name].mode)
         more = larger.memory - loaded.memory >> 20
         return [f"XDP dataplane: room for {wanted.flows6} IPv6 connections in {more} MiB more"]
 
@@ -224,7 +240,7 @@ class XdpDataplane(XdpOperator):
             except DataplaneError:
                 present, known = 0, False
             if known and present == self._number:
-                attach.describe(link, attachment.mode, self._loaded.tables)
+                self._describe(link, attachment.mode)
                 continue
             self._forget(name)
             lines.append(
@@ -252,6 +268,7 @@ class XdpDataplane(XdpOperator):
                 programs, tables = self._loaded.programs, self._loaded.tables
                 try:
                     self._attachments[name] = attach.fall_back(name, programs, tables, reason)
+                    self._describe(attach.read_link(name), attach.GENERIC)
                 except DataplaneError as error:
                     self._forget(name)
                     lines.append(f"interface {name}: no XDP program any more: {error}")

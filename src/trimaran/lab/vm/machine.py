@@ -22,6 +22,8 @@ _PASSED_ON = ("LANG", "NO_COLOR", "PYTEST_ADDOPTS", "TERM")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CPUS, _MEGABYTES = 2, 1500
 _CPU = "Nehalem"  # emulated, newer ones are twice as slow: more page levels, more state to switch
+_AT_ONCE = ("-accel", "tcg,thread=multi", "-smp", str(_CPUS))
+_COUNTED = ("-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0")
 _KERNEL_OPTIONS = (
     "console=ttyS0 quiet "
     "panic=-1 oops=panic "  # without a reboot this ends QEMU at once
@@ -41,10 +43,14 @@ def run(
     *,
     timeout: float,
     share: Path | None = None,
+    counted: bool = False,
     stdout: BinaryIO | None = None,
     stderr: BinaryIO | None = None,
 ) -> int:
     """Boot, run the command as root in this directory, and return its exit status.
+
+    `counted`: with one CPU whose clocks go on by a nanosecond an instruction (QEMU's -icount), so
+    that what takes so many ns has executed so many instructions, each time the same.
 
     `timeout`: seconds from power on to the command's end. `share`: a directory that the VM may
     write to, where `console.log` goes too; all else that it writes is lost. What the command
@@ -57,14 +63,16 @@ def run(
     with kernel.locked("vm.lock"), tempfile.TemporaryDirectory(prefix="trimaran-vm-") as name:
         image, console = Path(name) / "initramfs", (share or Path(name)) / "console.log"
         image.write_bytes(initramfs.build(debian.modules, _job(command, debian.modules, share)))
-        say(f"booting {debian.directory.name}: {_CPUS} CPUs, {_MEGABYTES} MB, emulated")
+        cpus = "1 CPU, counting" if counted else f"{_CPUS} CPUs"
+        say(f"booting {debian.directory.name}: {cpus}, {_MEGABYTES} MB, emulated")
         status = _Status()
         sinks = {
             1: _writer(stdout or sys.stdout.buffer),
             2: _writer(stderr or sys.stderr.buffer),
             3: status.hear,
         }
-        ended = _emulate(debian.vmlinux, image, share, console, sinks, timeout)
+        cpu = _COUNTED if counted else _AT_ONCE
+        ended = _emulate(debian.vmlinux, cpu, image, share, console, sinks, timeout)
         if status.exit is not None:
             return status.exit
         lines = console.read_text(errors="replace").splitlines()[-_CONSOLE_LINES:]
@@ -123,6 +131,7 @@ def _writer(stream: BinaryIO) -> Sink:
 
 def _emulate(
     vmlinux: Path,
+    cpu: Sequence[str],
     image: Path,
     share: Path | None,
     console: Path,
@@ -135,7 +144,7 @@ def _emulate(
     with console.open("wb") as log, selectors.DefaultSelector() as selector:
         try:
             emulator = subprocess.Popen(
-                _command(vmlinux, image, share, writers),
+                _command(vmlinux, cpu, image, share, writers),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -172,12 +181,17 @@ def _pump(selector: selectors.BaseSelector, deadline: float) -> bool:
     return True
 
 
-def _command(vmlinux: Path, image: Path, share: Path | None, ports: Mapping[int, int]) -> list[str]:
+def _command(
+    vmlinux: Path,
+    cpu: Sequence[str],
+    image: Path,
+    share: Path | None,
+    ports: Mapping[int, int],
+) -> list[str]:
     """QEMU's command line; `ports`: the number of a virtio port → where it writes to."""
     words = ["setpriv", "--pdeathsig", "KILL", "--"]  # without us there is nobody to end it
     words += ["nice", "-n", "-5"]  # its clock does not stop while it waits for a CPU
-    words += ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi"]
-    words += ["-cpu", _CPU, "-smp", str(_CPUS), "-m", str(_MEGABYTES)]
+    words += ["qemu-system-x86_64", "-machine", "q35", *cpu, "-cpu", _CPU, "-m", str(_MEGABYTES)]
     words += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-kernel", str(vmlinux), "-initrd", str(image), "-serial", "stdio"]
     words += ["-append", _KERNEL_OPTIONS]
