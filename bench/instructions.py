@@ -1,9 +1,9 @@
 """How many instructions a packet takes, beside the floor and a bare balancer: see xdp.py.
 
 In the VM, whose CPU counts: QEMU's -icount lets its clocks go on by a nanosecond an instruction,
-and nothing else. So a figure has no noise, and a change of one is a change of the code (or of the
-compiler). It says nothing of caches: no ratio of speeds follows from it. Needs root and
-`tools/setup vm`.
+and nothing else. So a figure has no noise (but for the seed by which new flows get their places),
+and a change of one is a change of the code, or of the compiler. It says nothing of caches: no
+ratio of speeds follows from it. Needs root and `tools/setup vm`.
 """
 
 import argparse

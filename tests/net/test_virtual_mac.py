@@ -68,6 +68,8 @@ def test_the_mac_address_moves_with_mastership(with_macs: Lab) -> None:
     answers = {answer(client) for _ in range(4)}
     assert len(answers) == 2, f"both real servers answer: {answers}"
     assert learnt(client) == MAC
+    plane = (lb1.status() or {})["dataplane"]
+    assert set(plane["interfaces"]) == {"eth1"}, "what is below has the program, not the device"
 
     # The kernel hands lb1's frames to lb2's device of the same MAC address, not to eth1.
     lb1.send("", signal.SIGSTOP)
