@@ -233,7 +233,7 @@ class Model:
                 if server.weight >= self.level and not server.overloaded:
                     self.chosen_last = server
                     return server
-                if lowest_seen and server is begin:
+                if lowest_seen and around and server is begin:
                     return None  # the walk stops where it began
             self.level -= self._step
             if self.level <= 0:
@@ -242,4 +242,4 @@ class Model:
                     self.chosen_last = None
                     return None
                 around = True
-            lowest_seen, place = around and self.level <= self._step, 0
+            lowest_seen, place = self.level <= self._step, 0
