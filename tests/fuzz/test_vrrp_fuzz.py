@@ -142,7 +142,7 @@ def test_whatever_happens_only_a_master_holds_addresses(
 
 @settings(max_examples=200)
 @given(routers, st.lists(st.tuples(st.integers(0, SECOND), heard, senders), max_size=30))
-def test_discarded_advertisements_change_nothing(
+def test_discarded_advertisements_change_nothing_but_what_is_said_of_their_senders(
     router: VirtualRouter, story: list[tuple[int, Advertisement, IPv4Address]]
 ) -> None:
     machine, now = Machine(replace(router, password=b"x", version=2)), 0
@@ -155,5 +155,6 @@ def test_discarded_advertisements_change_nothing(
         machine.handle(Received(wrong, sender), now)
     after = machine.view()
     assert sum(after.discarded.values()) == len(story)
-    assert replace(after, discarded={}) == before
+    assert {stranger.address for stranger in after.strangers} <= {one for *_, one in story}
+    assert replace(after, discarded={}, strangers=()) == before
     assert machine.deadline() == deadline

@@ -35,7 +35,8 @@ def state(namespace: str) -> str:
         text=True,
         check=True,
     )
-    return shown.stdout + str(sorted(Path("/run/trimaran").glob("*")))
+    inode = Path("/run/netns", namespace).stat().st_ino
+    return f"{shown.stdout} run directory: {Path(f'/run/trimaran/netns-{inode}').exists()}"
 
 
 def refused(namespace: str, file: Path, *options: str) -> subprocess.CompletedProcess[str]:

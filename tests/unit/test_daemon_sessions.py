@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from trimaran.daemon import sessions
 
 # Programs in groups of their own, one with a child, and one that has a session of its own.
@@ -59,3 +61,11 @@ def test_groups_of_a_session_end_and_a_session_of_its_own_goes_on() -> None:
             for group in groups:
                 if members(group):
                     os.killpg(group, signal.SIGKILL)
+
+
+def test_of_a_leader_that_never_was_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number is 0, and so is the session of all that came from another PID namespace."""
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda group, _: killed.append(group))
+    assert sessions.end(0) == 0
+    assert killed == []

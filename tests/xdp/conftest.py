@@ -5,15 +5,18 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from frames import Director
 from own_network import own_network
 
 from trimaran.dataplane.base import Behaviour, Timeouts
+from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.behaviour import write_behaviour
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.layout import ICMP_BUDGET, Capacity
 from trimaran.dataplane.xdp.loader import Loaded, load, set_lifetimes
 from trimaran.dataplane.xdp.plane import XdpDataplane
+from trimaran.dataplane.xdp.tables import BUDGETS, FRAGMENTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +43,12 @@ def empty(loaded: Loaded) -> XdpDataplane:
     for name in ("flows", "flows6", "destinations", "counters", "loads", "templates", "ledger"):
         getattr(tables, name)[...] = 0
     tables.events["count"] = 0
+    maps = tables.descriptors()
+    full = np.array((0, 1 << 31), dtype=ICMP_BUDGET)  # the program knows how much that is
+    for cpu in range(libbpf.map_info(maps[BUDGETS]).max_entries):
+        libbpf.update(maps[BUDGETS], cpu.to_bytes(4, "little"), full.tobytes())
+    for key in list(libbpf.keys(maps[FRAGMENTS], libbpf.map_info(maps[FRAGMENTS]).key_size)):
+        libbpf.delete(maps[FRAGMENTS], key)
     set_lifetimes(tables, Timeouts())
     write_behaviour(tables, Behaviour())
     return XdpDataplane(loaded)

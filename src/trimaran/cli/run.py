@@ -64,6 +64,8 @@ def run(
     SIGHUP reads the file again; a bad file changes nothing. SIGTERM hands the addresses
     over, takes the dataplane away and exits with status 0. Logs go to standard error.
     """
+    # Numpy's library would start threads that take the signals which `hold_signals` holds.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     from trimaran.conf import Memory
     from trimaran.daemon.choice import choose
     from trimaran.daemon.configuration import read_for_this_machine

@@ -8,7 +8,7 @@ keep telling it (`surroundings`).
 import asyncio
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -36,15 +36,16 @@ def open_xdp(control_socket: Path, warn: Callable[[str], None]) -> Iterator[Oper
     `warn` is told of real servers that cannot be reached.
     """
     view = XdpView.open()
-    if control.listens(control_socket):
-        yield _ThroughDaemon(view, control_socket)
-        return
-    by_hand = _ByHand(view)
-    try:
-        yield by_hand
-    finally:
-        for line in by_hand.close():
-            warn(line)
+    with closing(view.tables):
+        if control.listens(control_socket):
+            yield _ThroughDaemon(view, control_socket)
+            return
+        by_hand = _ByHand(view)
+        try:
+            yield by_hand
+        finally:
+            for line in by_hand.close():
+                warn(line)
 
 
 class _ThroughDaemon(XdpView):
@@ -123,6 +124,5 @@ class _ByHand(XdpView):
         # Costly to import, and of no use to who only reads.
         from trimaran.daemon.surroundings import settle
 
-        lines = asyncio.run(settle(self._owner))
-        self._lock.close()
-        return lines
+        with self._lock, closing(self._owner.tables):
+            return asyncio.run(settle(self._owner))

@@ -17,7 +17,12 @@ _PROCESS_GROUP, _SESSION = 2, 3
 
 
 def end(session: int) -> int:
-    """Kill all that is left of a session whose leader is gone; how many process groups."""
+    """Kill all that is left of a session whose leader is gone; how many process groups.
+
+    0 is no session, but what proc(5) shows of sessions of another PID namespace: nothing is killed.
+    """
+    if session == 0:
+        return 0
     killed: set[int] = set()
     for _ in range(_MOST_ROUNDS):  # one may start another meanwhile
         groups = set(_groups(session)) - killed
