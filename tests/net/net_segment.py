@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from trimaran.lab.lab import remove_namespace
 
-HERE, THERE = "tv-here", "tv-there"
+HERE, THERE = f"tv-{os.getpid()}-here", f"tv-{os.getpid()}-there"
 _CLONE_NEWNET = 0x40000000
 
 
