@@ -64,7 +64,7 @@ from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.daemon.virtual_macs import VirtualMacs
 from trimaran.dataplane.base import Service
 from trimaran.dataplane.ipvs.plane import ForeignChanges
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.model import difference
 from trimaran.model.config import Config
 from trimaran.model.service import VirtualService
