@@ -93,11 +93,18 @@ class History(RuleBasedStateMachine):
 
     # What happens
 
-    @rule(clients=st.lists(CLIENTS, min_size=1, max_size=8), ends=st.booleans())
-    def converse(self, clients: Sequence[Client], ends: bool) -> None:
+    @rule(
+        clients=st.lists(CLIENTS, min_size=1, max_size=8),
+        ended_by=st.sampled_from(["nobody", "client", "server"]),
+    )
+    def converse(self, clients: Sequence[Client], ended_by: str) -> None:
         for client in clients:
-            for event in ("syn", "ack", "fin") if ends else ("syn", "ack"):
-                self.send(client, event)
+            self.send(client, "syn")
+            self.send(client, "ack")
+            if ended_by == "client":
+                self.send(client, "fin")
+            elif ended_by == "server":
+                self.answer(client, None, "fin")
 
     @rule(client=CLIENTS, event=st.sampled_from(list(FLAGS)))
     def send(self, client: Client, event: str) -> None:
@@ -107,14 +114,14 @@ class History(RuleBasedStateMachine):
         wanted = self.model.packet(client, event, seen)
         assert (None if verdict == PASS else seen) == wanted
 
-    @precondition(lambda self: self.configured.masquerading)
-    @rule(
-        client=CLIENTS, number=SERVERS, event=st.sampled_from(list(FLAGS)), any_other=st.booleans()
-    )
-    def answer(self, client: Client, number: int, event: str, any_other: bool) -> None:
-        """Of the client's server, or of any other."""
-        if client in self.model.connections and not any_other:
-            number = self.model.connections[client].server.number
+    @rule(client=CLIENTS, number=st.none() | SERVERS, event=st.sampled_from(list(FLAGS)))
+    def answer(self, client: Client, number: int | None, event: str) -> None:
+        """Of the client's own server (None), or of this, which may be another."""
+        if not self.configured.masquerading:
+            return  # such packets are routed, and not looked at
+        if number is None:
+            own = self.model.connections.get(client)
+            number = own.server.number if own else NUMBERS[0]
         ends = {"source": str(server(number).address), "target": f"10.7.0.{client[0]}"}
         frame = tcp(FLAGS[event], port=80, to=client[1], **ends)
         verdict, _ = self.director.send(DIRECTOR_MAC + server_mac(number) + frame[12:])
