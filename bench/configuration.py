@@ -18,8 +18,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
-from trimaran.dataplane.xdp.capacity import power_of_two
-from trimaran.dataplane.xdp.layout import Capacity, Event
+from trimaran.dataplane.xdp.capacity import Capacity, power_of_two
+from trimaran.dataplane.xdp.layout import Event
 from trimaran.dataplane.xdp.loader import load
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.dataplane.xdp.ways import Neighbour

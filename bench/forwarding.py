@@ -31,7 +31,7 @@ from typing import TextIO
 
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Protocol, ServerKey, ServiceKey

@@ -18,7 +18,7 @@ from veth import BUILT, PREFIX, REST_CPU, WORK_CPU, aim_redirect, napi_threads, 
 
 from trimaran.dataplane.base import Destination, Service, Settings
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.lab.recipe import nginx_config

@@ -23,7 +23,7 @@ from typing import Any
 
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.lab.vm.machine import MARK
 from trimaran.model.service import Forwarding, Protocol, ServiceKey

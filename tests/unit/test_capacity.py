@@ -5,8 +5,7 @@ from click.testing import CliRunner
 
 from trimaran.cli.main import trimaran
 from trimaran.conf import load
-from trimaran.dataplane.xdp.capacity import capacity_for, power_of_two
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity, capacity_for, power_of_two
 from trimaran.model.config import Config
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trimaran.dataplane.xdp import loader
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
 
 

@@ -13,7 +13,8 @@ from own_network import own_network
 from trimaran.dataplane.base import Behaviour, Timeouts
 from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.behaviour import write_behaviour
-from trimaran.dataplane.xdp.layout import ICMP_BUDGET, Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
+from trimaran.dataplane.xdp.layout import ICMP_BUDGET
 from trimaran.dataplane.xdp.loader import Loaded, load, set_lifetimes
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.dataplane.xdp.tables import BUDGETS, FRAGMENTS

@@ -19,7 +19,7 @@ from trimaran.dataplane.base import (
     TunnelType,
 )
 from trimaran.dataplane.xdp.attach import read_link
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey

@@ -13,6 +13,7 @@ PREFIX = f"tp-{os.getpid()}-"
 
 HEAD = """
 import json, socket, sys
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp import layout, libbpf, loader
 from trimaran.dataplane.xdp.attach import detach_all
 from trimaran.dataplane.xdp.plane import XdpDataplane
@@ -21,9 +22,9 @@ def number(): return libbpf.xdp_query(index)[0]
 def ours(): return libbpf.program_info(plane.program).id
 
 index = socket.if_nametoindex("eth1")
-plane = XdpDataplane.open(layout.Capacity(flows=16), log=lambda line: None)
+plane = XdpDataplane.open(Capacity(flows=16), log=lambda line: None)
 plane.attach("eth1")
-foreign = loader.load(layout.Capacity(flows=32), lambda line: None).programs.reflect
+foreign = loader.load(Capacity(flows=32), lambda line: None).programs.reflect
 
 def replace():
     old = libbpf.program_by_id(number())
@@ -125,7 +126,7 @@ def fill(plane):
 said.append(fill(plane).chosen(tcp(SYN, port=1)))
 plane.set_behaviour(Behaviour(expire_nodest_conn=1))
 plane.close(remove=False)
-plane = XdpDataplane.open(layout.Capacity(flows=16), log=lambda line: None)
+plane = XdpDataplane.open(Capacity(flows=16), log=lambda line: None)
 director = fill(plane)
 said.append([director.chosen(tcp(SYN, port=port)) for port in (2, 3, 4)])
 said.append([f.client_port for f in director.flows()].count(0))
@@ -142,7 +143,7 @@ def test_tables_that_hold_enough_are_taken_over(host: str) -> None:
     script = """
 def open_again(**sizes):
     lines = []
-    again = XdpDataplane.open(layout.Capacity(**sizes), log=lines.append)
+    again = XdpDataplane.open(Capacity(**sizes), log=lines.append)
     again.close(remove=False)
     said.append(lines[-1].rpartition(", ")[2])
 

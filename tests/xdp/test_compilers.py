@@ -8,7 +8,7 @@ import pytest
 from frames import SYN, TX, Director, tcp
 
 from trimaran.dataplane.xdp import loader
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.loader import load
 from trimaran.dataplane.xdp.plane import XdpDataplane
 

@@ -9,7 +9,8 @@ from frames6 import Director6, server6, tcp6
 
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp.addresses import native
-from trimaran.dataplane.xdp.layout import HELD_SLOTS, Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
+from trimaran.dataplane.xdp.layout import HELD_SLOTS
 from trimaran.dataplane.xdp.loader import Loaded, load
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.ip import IPAddress

@@ -19,8 +19,9 @@ from frames6 import (
 
 from trimaran.dataplane.base import Behaviour, Destination, Persistence, Service, Settings
 from trimaran.dataplane.steps import AddDestination, AddService
+from trimaran.dataplane.xdp.capacity import NO_FLOWS, Capacity
 from trimaran.dataplane.xdp.explain import Tuple, explained
-from trimaran.dataplane.xdp.layout import NO_FLOWS, Capacity, Event
+from trimaran.dataplane.xdp.layout import Event
 from trimaran.dataplane.xdp.loader import Loaded, load
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.service import Protocol, ServerKey, ServiceKey

@@ -6,7 +6,7 @@ import pytest
 from frames import DNS, HTTP, SYN, Director, server, tcp
 
 from trimaran.dataplane.base import Destination, Service, Settings
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.loader import Loaded, load
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.dataplane.xdp.servers import TRASH_PERIOD

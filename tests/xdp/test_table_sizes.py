@@ -11,7 +11,7 @@ from frames import SYN, TX, Director, server, tcp
 
 from trimaran.dataplane.base import DataplaneError, Destination, Service, Settings
 from trimaran.dataplane.xdp import libbpf, loader
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.loader import Loaded, load
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.service import Protocol, ServiceKey

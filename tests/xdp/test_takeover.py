@@ -7,7 +7,7 @@ import pytest
 from frames import ACK, HTTP, PASS, RST, SYN, VIP, Director, server, tcp
 
 from trimaran.dataplane.base import HASH_PORT, Destination, Service, Settings
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.loader import load
 from trimaran.dataplane.xdp.plane import XdpDataplane
 

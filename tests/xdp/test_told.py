@@ -7,7 +7,7 @@ import pytest
 from frames import ACK, DNS, FIN, HTTP, SYN, Director, server, tcp, udp
 
 from trimaran.dataplane.base import Destination, Persistence, Service, Settings
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.loader import load
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.service import Protocol, ServiceKey

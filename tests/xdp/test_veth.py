@@ -32,8 +32,9 @@ http.server.HTTPServer(("0.0.0.0", 80), Answer).serve_forever()
 
 FOREIGN = """
 import socket
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp import layout, libbpf, loader
-programs = loader.load(layout.Capacity(flows=16), print).programs
+programs = loader.load(Capacity(flows=16), print).programs
 libbpf.xdp_attach(socket.if_nametoindex("eth1"), programs.reflect, libbpf.XDP_FLAGS_SKB_MODE)
 print("attached", flush=True)
 input()

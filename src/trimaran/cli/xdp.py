@@ -85,8 +85,7 @@ def attach(
     import asyncio
 
     from trimaran.daemon.surroundings import settle
-    from trimaran.dataplane.xdp.capacity import power_of_two
-    from trimaran.dataplane.xdp.layout import Capacity
+    from trimaran.dataplane.xdp.capacity import Capacity, power_of_two
     from trimaran.dataplane.xdp.loader import present_capacity
     from trimaran.dataplane.xdp.ownership import hold_tables
     from trimaran.dataplane.xdp.plane import XdpDataplane

@@ -21,7 +21,7 @@ from trimaran.model.routing import Route, Rule
 from trimaran.net import addresses, macvlan, routing
 from trimaran.net.announce import Announcer
 from trimaran.net.errors import NetError
-from trimaran.net.links import Link
+from trimaran.net.links import InterfaceAddress, Link
 from trimaran.vrrp.actions import (
     Action,
     AddAddresses,
@@ -41,6 +41,14 @@ _AGAIN_SECONDS = 1.0
 _LINGER_SECONDS = 0.1
 """For so long the dataplane serves an address that is gone: clients learn in a moment only that
 it is elsewhere, and what they send meanwhile is forwarded all the same."""
+
+
+_Place = tuple[str, IPAddress, int]
+"""What the kernel tells addresses apart by: device, address, prefix length."""
+
+
+def _place(address: VirtualAddress) -> _Place:
+    return address.device, address.address, address.prefix_length
 
 
 class Holdings:
@@ -124,7 +132,7 @@ class Holder:
         self._netlink = netlink
         self._holdings = holdings
         self._find_link = find_link
-        self._held: dict[VirtualAddress, None] = {}
+        self._held: dict[_Place, VirtualAddress] = {}
         self._more = asyncio.Event()
         self._routed: dict[Route | Rule, bool] = {}  # which of them were made
         self._failing: set[Route | Rule] = set()
@@ -144,16 +152,16 @@ class Holder:
 
     def announce_again(self, device: str) -> None:
         """Announce what is held on a device whose MAC address has changed."""
-        if held := tuple(address for address in self._held if address.device == device):
+        if held := tuple(address for address in self._held.values() if address.device == device):
             self.put(Announce(held, 1))
 
-    def holds(self, device: str, address: IPAddress) -> bool:
+    def holds(self, device: str, address: InterfaceAddress) -> bool:
         """Whether this router holds the address."""
-        return any(held.device == device and held.address == address for held in self._held)
+        return (device, address.address, address.prefix_length) in self._held
 
     def held_on(self, device: str) -> tuple[IPAddress, ...]:
         """The addresses that this router holds on a device."""
-        return tuple(held.address for held in self._held if held.device == device)
+        return tuple(held.address for held in self._held.values() if held.device == device)
 
     def route_again(self) -> None:
         """Routes and rules may have been removed, or can be made now: make what is not there."""
@@ -190,8 +198,8 @@ class Holder:
                     await self._serve_on()
                 for address in removed:
                     # First out of the books: its going is no surprise then.
-                    if address in self._held:
-                        del self._held[address]
+                    if self._has(address):
+                        del self._held[_place(address)]
                         await addresses.remove(self._netlink, address)
                 await self._take_down(removed)
                 asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._let_go)
@@ -242,12 +250,12 @@ class Holder:
                     log.error("%s", error)
 
     def _let_go(self) -> None:
-        self._holdings.say(self, tuple(self._held))
+        self._holdings.say(self, tuple(self._held.values()))
 
     async def _add(self, added: tuple[VirtualAddress, ...]) -> None:
         ours = [address for address in added if not self._is_the_interfaces_own(address)]
-        self._held |= dict.fromkeys(ours)
-        await self._holdings.hold(self, tuple(self._held))
+        self._held |= {_place(address): address for address in ours}
+        await self._holdings.hold(self, tuple(self._held.values()))
         for device in dict.fromkeys(a.device for a in ours if a.on_virtual_mac):
             await macvlan.set_up(self._netlink, device, up=True)
         for address in ours:
@@ -255,15 +263,18 @@ class Holder:
 
     async def _take_down(self, removed: Iterable[VirtualAddress]) -> None:
         """The devices with virtual MAC addresses that have no address any more."""
-        used = {address.device for address in self._held}
+        used = {address.device for address in self._held.values()}
         for device in dict.fromkeys(a.device for a in removed if a.on_virtual_mac):
             if device not in used:
                 await macvlan.set_up(self._netlink, device, up=False)
 
+    def _has(self, address: VirtualAddress) -> bool:
+        return self._held.get(_place(address)) == address
+
     def _is_the_interfaces_own(self, address: VirtualAddress) -> bool:
         """Its first one; IPv6 addresses have no such order, so there none is."""
         link = self._find_link(address.device)
-        if address.on_virtual_mac or link is None or address in self._held:
+        if address.on_virtual_mac or link is None or self._has(address):
             return False
         return link.primary() == address.address
 
@@ -278,7 +289,7 @@ class Holder:
                 number += 1
 
     def _announce_held(self, address: VirtualAddress) -> None:
-        if address in self._held:
+        if self._has(address):
             try:
                 self._announce((address,), 1)
             except NetError as error:

@@ -36,7 +36,7 @@ from trimaran.daemon.synchroniser import Synchroniser
 from trimaran.daemon.tasks import spawn
 from trimaran.daemon.timeouts import ConfiguredTimeouts
 from trimaran.dataplane.base import DataplaneError, Service
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.ownership import hold_tables
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.model.address import VirtualAddress
@@ -51,6 +51,7 @@ log = logging.getLogger("plane")
 
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
+_SHARED_SECONDS = 0.05
 _RESOLVE_EVERY_POLLS = 30
 _APPLY_AGAIN_EVERY_POLLS = 10
 
@@ -75,6 +76,7 @@ class Plane:
         self._trouble: dict[str, str] = {}
         self._synchronisation: Synchronisation | None = None
         self._synchroniser: Synchroniser | None = None
+        self._links_changed = asyncio.Event()
         self._resolve_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -91,7 +93,13 @@ class Plane:
         await self._netlink.setup_endpoint()
         self._next_hops = NextHops(self._netlink, self._dataplane)
         self._links = {link.name: link for link in (await links.links(self._netlink)).values()}
-        for work in (self._watch_links, self._watch_neighbours, self._resolve, self._poll):
+        for work in (
+            self._watch_links,
+            self._follow_links,
+            self._watch_neighbours,
+            self._resolve,
+            self._poll,
+        ):
             self._tasks.append(spawn(work(), work.__name__))
 
     def handle(self, message: ToChild) -> None:
@@ -177,11 +185,19 @@ class Plane:
                 self._links.pop(change.before.name, None)
             if change.after is not None:
                 self._links[change.after.name] = change.after
+            self._links_changed.set()
+
+    async def _follow_links(self) -> None:
+        """What changes within a moment is looked at once: it may be thousands of addresses."""
+        while True:
+            await self._links_changed.wait()
+            self._links_changed.clear()
             if self._configured:
                 self._take_addresses()
                 self._attach()
                 self._resolve_now.set()
                 self._report()
+            await asyncio.sleep(_SHARED_SECONDS)
 
     def _take_addresses(self) -> None:
         local = {address.address for link in self._links.values() for address in link.addresses}

@@ -170,7 +170,8 @@ class Speaker:
                 self._links.pop(change.before.name, None)
             if change.after is not None:
                 self._links[change.after.name] = change.after
-            self._wires.open((s.router for s in self._stations.values()), self._links)
+            if change.before != change.after:
+                self._wires.open((s.router for s in self._stations.values()), self._links)
             self._tell_of_surroundings()
             for station in self._stations.values():
                 station.tell_of_change(change)

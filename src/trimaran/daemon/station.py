@@ -64,6 +64,7 @@ class Station:
 
     def __init__(self, router: VirtualRouter, holder: Holder, around: Surroundings) -> None:
         self.router = router
+        self._virtual = _virtual(router)
         self.holder = holder
         self.stopped = asyncio.Event()
         """It has left for good, as `Shutdown` told it."""
@@ -123,14 +124,14 @@ class Station:
     def reconfigure(self, router: VirtualRouter) -> None:
         """It shall be this from now on."""
         if router != self.router:
-            self.router = router
+            self.router, self._virtual = router, _virtual(router)
             self.tell(events.Reconfigured(router))
 
     def tell_of_surroundings(
         self, links: Mapping[str, Link], unserved: Mapping[str, str], readings: Readings
     ) -> None:
         """Tell of its interface and its trackers what is new."""
-        event = _state_of_interface(self.router, links, unserved)
+        event = _state_of_interface(self.router, self._virtual, links, unserved)
         known = {
             track.tracker: _read(track.tracker, links, readings)
             for track in tracking.watched(self.router)
@@ -154,12 +155,9 @@ class Station:
                     self.tell(events.AddressMissing(address))
             return
         if change.after.up:
-            gone = {a.address for a in change.before.addresses} - {
-                a.address for a in change.after.addresses
-            }
-            for address in gone:
-                if self.holder.holds(change.after.name, address):
-                    self.tell(events.AddressMissing(address))
+            for gone in change.gone:
+                if self.holder.holds(change.after.name, gone):
+                    self.tell(events.AddressMissing(gone.address))
         if change.before.mac != change.after.mac:
             self.holder.announce_again(change.after.name)
 
@@ -224,12 +222,21 @@ def _read(tracker: Tracker, links: Mapping[str, Link], readings: Readings) -> Re
     return link is not None and link.up
 
 
-def _state_of_interface(
-    router: VirtualRouter, links: Mapping[str, Link], unserved: Mapping[str, str]
-) -> events.InterfaceUp | events.InterfaceDown:
-    # An owner's virtual address may well be the interface's own (RFC 9568, 1.7).
+def _virtual(router: VirtualRouter) -> frozenset[IPAddress]:
+    """Addresses that cannot be its interface's primary one.
+
+    An owner's virtual address may well be the interface's own (RFC 9568, 1.7).
+    """
     owner = router.priority == packet.OWNER_PRIORITY
-    virtual = set() if owner else {address.address for address in router.held}
+    return frozenset() if owner else frozenset(address.address for address in router.held)
+
+
+def _state_of_interface(
+    router: VirtualRouter,
+    virtual: frozenset[IPAddress],
+    links: Mapping[str, Link],
+    unserved: Mapping[str, str],
+) -> events.InterfaceUp | events.InterfaceDown:
     link = links.get(router.interface)
     transport = router.transport
     primary = link.primary(virtual, ipv6=transport.ipv6) if link is not None else None
@@ -239,7 +246,7 @@ def _state_of_interface(
         return events.InterfaceDown(f"interface {router.interface} is down")
     if transport.source is not None:
         primary = transport.source
-        if primary not in {a.address for a in link.addresses if a.usable}:
+        if not any(a.usable and a.address == primary for a in link.addresses):
             return events.InterfaceDown(f"interface {router.interface} has no address {primary}")
     if primary is None:
         kind = "IPv6 link-local" if transport.ipv6 else "IPv4"

@@ -8,20 +8,15 @@ import asyncio
 import logging
 import signal
 import time
-from contextlib import suppress
 from dataclasses import astuple
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
 
 from trimaran.daemon import (
-    administration,
-    changes,
     control,
     leftovers,
-    orders,
     orphans,
-    reloading,
     sessions,
     systemd,
 )
@@ -31,7 +26,7 @@ from trimaran.daemon.applying import Applying
 from trimaran.daemon.children import IPVS_PLANE, XDP_PLANE, Children
 from trimaran.daemon.choice import Choice, Kind
 from trimaran.daemon.desired import beneath, checked_services, client_interfaces
-from trimaran.daemon.encoding import encode
+from trimaran.daemon.held import Held
 from trimaran.daemon.knowledge import Knowledge
 from trimaran.daemon.messages import (
     AddressesHeld,
@@ -44,7 +39,6 @@ from trimaran.daemon.messages import (
     ConfigureTrackers,
     FromChild,
     HandedOver,
-    HoldAddresses,
     HoldRequest,
     PlaneStatus,
     Remaining,
@@ -53,7 +47,6 @@ from trimaran.daemon.messages import (
     ServersStatus,
     SessionsStatus,
     Synchronised,
-    TellServers,
     TrackerReadings,
     Unserved,
 )
@@ -62,17 +55,17 @@ from trimaran.daemon.notifier import Notifier
 from trimaran.daemon.orders import Orders
 from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
 from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
+from trimaran.daemon.requests import Requests
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.scripts import run_alone
 from trimaran.daemon.speakers import Speakers
-from trimaran.daemon.status import Status, render_json
+from trimaran.daemon.status import Status
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
 from trimaran.daemon.virtual_macs import VirtualMacs
 from trimaran.dataplane.base import Service
 from trimaran.dataplane.ipvs.plane import ForeignChanges
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.model import difference
-from trimaran.model.address import VirtualAddress
 from trimaran.model.config import Config
 from trimaran.model.service import VirtualService
 
@@ -83,7 +76,6 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PATIENCE_SECONDS = 5.0
 _SYNCHRONISING_SECONDS = 10.0
 _APPLYING_SECONDS = 60.0
-_STATUS_SECONDS = 1.0
 _LAST_SCRIPTS_SECONDS = 5.0
 
 
@@ -112,9 +104,6 @@ class Steward:
         self._reloads = Reloads(read, self._take)
         self._applying = Applying()
         self._run_directory = run_directory
-        self._held: tuple[VirtualAddress, ...] = ()
-        self._expected: tuple[VirtualAddress, ...] = ()
-        self._hold_number = 0
         self._knowledge = Knowledge(config)
         self._told_plane: Told[Service] = Told()
         self._told_checker: Told[VirtualService] = Told()
@@ -123,7 +112,6 @@ class Steward:
         self._notifier = Notifier(config)
         self._acceptance = Acceptance()
         self._speakers = Speakers()
-        self._checker_heard = asyncio.Event()
         self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
         self._exit_status = 0
@@ -148,7 +136,16 @@ class Steward:
         self._checker, self._bfd = self._children.checker, self._children.bfd
         if config.bfd_sessions:
             self._children.want_bfd(start=False)
+        self._held = Held(run_directory, self._plane.send)
         self._orders = Orders(self._speaker.send, self._plane.send)
+        self._requests = Requests(
+            self._reloads,
+            self._administration,
+            self._orders,
+            self._checker,
+            self._status,
+            self._maintain,
+        )
         self._maintenance = False
 
     async def run(self) -> int:
@@ -171,7 +168,9 @@ class Steward:
             if self._dataplane.kind is Kind.XDP:
                 leftovers.remove_services(self._run_directory.services_made)
             try:
-                server = await control.serve(self._run_directory.control_socket, self._answer)
+                server = await control.serve(
+                    self._run_directory.control_socket, self._requests.answer
+                )
             except control.ControlError as error:
                 log.error("%s", error)
                 self._run_directory.release()
@@ -219,15 +218,15 @@ class Steward:
     async def _speaker_died(self) -> None:
         await self._let_go()
         self._speakers.died()
-        self._hold(())
+        self._held.clear()
+        self._follow_held()
 
     async def _checker_died(self) -> None:
         if number := sessions.end(self._checker.pid):
             log.warning("killed %d programs of checks that the checker left", number)
 
     async def _let_go(self) -> None:
-        held = (*self._held, *self._expected)
-        self._held = self._expected = ()
+        held = self._held.let_go()
         await orphans.remove_routing(self._netlink, self._config)
         await orphans.remove(self._netlink, held, "the speaker is gone")
         await self._macs.take_down()
@@ -236,9 +235,9 @@ class Steward:
 
     def _receive(self, message: FromChild) -> None:
         match message:
-            case HoldRequest(number, held, expected):
-                self._hold_number = number
-                self._hold(held, expected)
+            case HoldRequest():
+                self._held.take(message)
+                self._follow_held()
             case AddressesHeld():
                 self._speaker.send(message)
             case RouterNews(happened):
@@ -253,7 +252,7 @@ class Steward:
                 self._orders.take(message)
             case ServersStatus():
                 if message.whole:
-                    self._checker_heard.set()
+                    self._requests.checker_told()
                 self._learn_fitness(message)
             case SessionsStatus():
                 if self._knowledge.learn_sessions(message):
@@ -268,20 +267,8 @@ class Steward:
                 if changed:
                     self._tell_of_unserved()
 
-    def _hold(
-        self, held: tuple[VirtualAddress, ...], expected: tuple[VirtualAddress, ...] = ()
-    ) -> None:
-        # The note comes first: whatever dies from here on, the addresses are known to be ours.
-        self._held, self._expected = held, expected
-        try:
-            self._run_directory.note_held_addresses(encode((*held, *expected)))
-        except OSError as error:
-            log.error(
-                "cannot note the addresses held (%s): they would outlive a crash of all processes",
-                error,
-            )
-        self._plane.send(HoldAddresses(self._hold_number, held, expected))
-        spawn(self._macs.holding(held), "remove unwanted devices")
+    def _follow_held(self) -> None:
+        spawn(self._macs.holding(self._held.addresses), "remove unwanted devices")
         if any(service.ha_suspend for service in self._config.virtual_services):
             self._configure_checker()
 
@@ -343,7 +330,7 @@ class Steward:
 
     def _configure_checker(self) -> None:
         config = self._config
-        services = checked_services(config, {address.address for address in self._held})
+        services = checked_services(config, {address.address for address in self._held.addresses})
         news = self._told_checker.news(services)
         if not self._checker.send(ConfigureChecker(news, config.scripts)):
             self._told_checker.forget()
@@ -378,7 +365,7 @@ class Steward:
         )
         if not self._plane.send(wanted):
             self._told_plane.forget()
-        self._plane.send(HoldAddresses(self._hold_number, self._held, self._expected))
+        self._held.tell_plane()
 
     # Reload, stop, status
 
@@ -400,7 +387,7 @@ class Steward:
         self._configure_speaker()
         self._configure_checker()
         self._configure_bfd()
-        await self._macs.holding(self._held)
+        await self._macs.holding(self._held.addresses)
         left_out = await self._applying.wait(_APPLYING_SECONDS * SLOWNESS) if self._settled else ()
         changed = tuple(difference.changes(before, config))
         return Reloaded(Verdict.IN_FORCE, changes=changed, left_out=left_out)
@@ -411,33 +398,10 @@ class Steward:
             systemd.notify("WATCHDOG=1")
             await asyncio.sleep(interval)
 
-    async def _answer(self, request: dict[str, Any]) -> bytes:
-        match request.get("command"):
-            case "status":
-                await self._hear_checker()
-                return render_json(self._status())
-            case reloading.COMMAND:
-                return encode(await asyncio.shield(self._reloads.ask()))
-            case administration.COMMAND:
-                return encode(self._administration.execute(request, self._config))
-            case changes.COMMAND:
-                return encode(await self._orders.change(request))
-            case orders.FAILOVER:
-                return encode(await self._orders.fail_over(request, self._speakers.routers))
-            case orders.MAINTENANCE:
-                self._maintenance = request.get("on") is True
-                log.info("maintenance: %s", "on" if self._maintenance else "off")
-                self._configure_speaker()
-                return encode(orders.Done())
-            case _:
-                return b'{"error": "unknown command"}'
-
-    async def _hear_checker(self) -> None:
-        """Have it say when it has last checked; one that hangs is shown with what it said last."""
-        self._checker_heard.clear()
-        self._checker.send(TellServers())
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._checker_heard.wait(), _STATUS_SECONDS)
+    def _maintain(self, on: bool) -> None:
+        self._maintenance = on
+        log.info("maintenance: %s", "on" if on else "off")
+        self._configure_speaker()
 
     def _status(self) -> Status:
         return Status(

@@ -167,14 +167,24 @@ class LabHost:
 
     def start_service(self, timeout: float = 10) -> None:
         """Start the service and wait until it answers; nothing happens if it runs."""
+        if (child := self.launch_service()) is not None:
+            self.await_service(child, timeout)
+
+    def launch_service(self) -> subprocess.Popen[bytes] | None:
+        """Start the service, which answers later; None if there is none to start."""
         command = self.service_command
         if not command or self.service:
-            return
+            return None
         child = self.start(command, Path(f"{command[0]}.log"))
         with self._changed_record() as services:
             services[self.name] = processes.identify(child.pid)
+        return child
+
+    def await_service(self, child: subprocess.Popen[bytes], timeout: float = 10) -> None:
+        """Wait until the service that was launched answers."""
+        what = f"{self.service_command[0]} answers"
         try:
-            wait_until(f"{command[0]} answers", lambda: self._answers(child), timeout)
+            wait_until(what, lambda: self._answers(child), timeout)
         except LabError as error:
             last = "".join(f"\n{line}" for line in self.log.splitlines()[-10:])
             raise LabError(f"{self.name}: {error}; its last words:{last}") from None

@@ -68,9 +68,13 @@ class Lab:
         return child
 
     def start_services(self) -> None:
-        """Start every service: the real servers first, so that no check fails."""
-        for host in (*self.web_servers, *self.directors):
-            host.start_service()
+        """Start every service: the real servers first, so that no check fails; then the directors,
+        which take the same moment to start."""
+        for hosts in (self.web_servers, self.directors):
+            launched = [(host, host.launch_service()) for host in hosts]
+            for host, child in launched:
+                if child is not None:
+                    host.await_service(child)
 
     def settled(self) -> bool:
         """Whether every server is in service, and every VRID has one master: the director of the

@@ -8,10 +8,10 @@ a storm of them (thousands of addresses added at once) never holds up a VRRP tim
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
@@ -20,13 +20,12 @@ NEIGHBOURS = 0x4
 ADDRESSES = 0x10 | 0x100
 """Of IPv4 and of IPv6."""
 
+BUFFER = 8 << 20
+"""Bytes of events that may wait: tens of thousands of addresses."""
+
 _BATCH = 16
-_BUFFER = 8 << 20
 _LARGEST = 1 << 16
 _SO_RCVBUFFORCE = 33
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Overflow(Exception):
@@ -36,7 +35,7 @@ class Overflow(Exception):
 class EventSocket:
     """A socket on rtnetlink multicast groups (the RTMGRP_ bits above, or-ed)."""
 
-    def __init__(self, groups: int, buffer: int = _BUFFER) -> None:
+    def __init__(self, groups: int, buffer: int = BUFFER) -> None:
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
         )
@@ -103,34 +102,17 @@ async def unhurried(messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
             await asyncio.sleep(0)
 
 
-async def follow(
-    groups: int,
-    dump: Callable[[], Awaitable[dict[K, V]]],
-    apply: Callable[[dict[K, V], Any], None],
-    buffer: int = _BUFFER,
-) -> AsyncIterator[tuple[V | None, V | None]]:
-    """Yield (before, after) for each entry of a kernel table that appears, changes or goes.
+async def follow(groups: int, buffer: int = BUFFER) -> AsyncIterator[list[Any] | None]:
+    """Yield small batches of events, in order, for ever; None whenever a dump has to be made.
 
-    `dump` reads the whole table; `apply` changes a copy of it as an event says. What is there at
-    first is yielded as appearing. Events that cancel each other out within a batch are not seen.
+    That is at first, and when events were lost. Whoever makes it then misses nothing after it.
     """
-    known: dict[K, V] = {}
     with EventSocket(groups, buffer) as events:
-        fresh = await dump()
+        yield None
         while True:
-            # Those that are gone first: an interface may have been replaced by a namesake.
-            for key in [*(known.keys() - fresh.keys()), *fresh]:
-                before, after = known.get(key), fresh.get(key)
-                if before != after:
-                    yield before, after
-            known = fresh
             await asyncio.sleep(0)
             try:
-                messages = await events.receive()
+                yield await events.receive()
             except Overflow:
                 events.discard()
-                fresh = await dump()
-            else:
-                fresh = dict(known)
-                for message in messages:
-                    apply(fresh, message)
+                yield None

@@ -26,6 +26,8 @@ _NUD_UNRESOLVED = 0x01 | 0x20  # INCOMPLETE, FAILED
 _NUD_FIXED = 0x40 | 0x80  # NOARP, PERMANENT
 _FAMILIES = AF_INET, AF_INET6
 
+_Hop = tuple[int, IPAddress]
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -92,35 +94,44 @@ async def lookup(ipr: AsyncIPRoute, ifindex: int, address: IPAddress) -> bytes |
     return None if message is None else _mac(message)
 
 
-async def neighbours(ipr: AsyncIPRoute) -> dict[tuple[int, IPAddress], Neighbour]:
-    """All neighbours whose MAC address is known, by interface and address."""
-    table: dict[tuple[int, IPAddress], Neighbour] = {}
+async def neighbours(ipr: AsyncIPRoute) -> dict[_Hop, bytes]:
+    """The MAC addresses of all neighbours that have one, by interface and address."""
+    resolved: dict[_Hop, bytes] = {}
     for family in _FAMILIES:
         async for message in unhurried(await ipr.neigh("dump", family=family)):
-            _apply(table, message)
-    return table
+            match _found(message):
+                case hop, bytes(mac):
+                    resolved[hop] = mac
+    return resolved
 
 
 async def watch(ipr: AsyncIPRoute) -> AsyncIterator[Neighbour]:
     """Every resolved neighbour there is, then every change of a MAC address, for ever."""
-    async for before, after in follow(NEIGHBOURS, lambda: neighbours(ipr), _apply):
-        if after is not None:
-            yield after
-        elif before is not None:
-            yield Neighbour(before.ifindex, before.address, None)
+    known: dict[_Hop, bytes] = {}
+    news: dict[_Hop, bytes | None]
+    async for messages in follow(NEIGHBOURS):
+        if messages is None:
+            resolved = await neighbours(ipr)
+            news = {**dict.fromkeys(known.keys() - resolved.keys()), **resolved}
+        else:
+            news = dict(found for message in messages if (found := _found(message)) is not None)
+        for hop, mac in news.items():
+            if known.get(hop) != mac:
+                yield Neighbour(*hop, mac)
+            if mac is None:
+                known.pop(hop, None)
+            else:
+                known[hop] = mac
 
 
-def _apply(table: dict[tuple[int, IPAddress], Neighbour], message: Any) -> None:
+def _found(message: Any) -> tuple[_Hop, bytes | None] | None:
+    """Which neighbour it is about, and the MAC address that it has now."""
     if message["family"] not in _FAMILIES:
-        return
+        return None
     ifindex, address = message["ifindex"], ip_address(message.get_attr("NDA_DST"))
     if address.is_multicast:
-        return  # IPv6 keeps entries for groups, too
-    mac = _mac(message) if message["event"] == "RTM_NEWNEIGH" else None
-    if mac is None:
-        table.pop((ifindex, address), None)
-    else:
-        table[ifindex, address] = Neighbour(ifindex, address, mac)
+        return None  # IPv6 keeps entries for groups, too
+    return (ifindex, address), _mac(message) if message["event"] == "RTM_NEWNEIGH" else None
 
 
 def _mac(message: Any) -> bytes | None:

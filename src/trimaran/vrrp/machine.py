@@ -12,7 +12,8 @@ Where the RFCs leave a choice it does as keepalived does: FAULT while an interfa
 `state MASTER` merely shortens the first wait, a master that hears a lesser one answers at once
 and announces its addresses again.
 
-The states and the ways between them are here. What a state has to do is in its parts:
+What each event means in each state is here; the ways into a state are in `transitions`. What a
+state has to do is in its parts:
 
     situation    what the machine knows of itself           all states
     reception    which advertisements count                 BACKUP, MASTER
@@ -34,21 +35,15 @@ from trimaran.vrrp.actions import (
     LowerPriorityReceived,
     PriorityChanged,
     State,
-    StateChanged,
 )
-from trimaran.vrrp.advertising import Advertising
-from trimaran.vrrp.announcing import Announcing
 from trimaran.vrrp.election import Verdict, as_backup, as_master
 from trimaran.vrrp.events import Event
 from trimaran.vrrp.group import Member
-from trimaran.vrrp.handover import Handover, Purpose
-from trimaran.vrrp.outbox import Outbox
+from trimaran.vrrp.handover import Purpose
 from trimaran.vrrp.packet import OWNER_PRIORITY, Advertisement, Discarded, Received
-from trimaran.vrrp.possession import Possession
-from trimaran.vrrp.reception import Reception
-from trimaran.vrrp.situation import Situation
+from trimaran.vrrp.parts import Parts
+from trimaran.vrrp.transitions import Transitions
 from trimaran.vrrp.view import View
-from trimaran.vrrp.waiting import Waiting
 
 _OWNER = "owner of the addresses (priority 255)"
 
@@ -57,20 +52,14 @@ class Machine:
     """The state of one virtual router, from INIT to STOP."""
 
     def __init__(self, router: VirtualRouter) -> None:
-        self._state = State.INIT
-        self._reason = ""
-        self._since = 0
+        self._parts = parts = Parts(router)
+        self._situation, self._outbox = parts.situation, parts.outbox
+        self._reception, self._waiting = parts.reception, parts.waiting
+        self._advertising, self._announcing = parts.advertising, parts.announcing
+        self._possession, self._handover = parts.possession, parts.handover
+        self._transitions = Transitions(parts)
         self._eager = router.initial_state is InitialState.MASTER
-        self._situation = Situation(router)
-        self._outbox = Outbox()
-        self._reception = Reception(self._situation, self._outbox)
-        self._waiting = Waiting(self._situation)
-        self._advertising = Advertising(self._situation, self._outbox)
-        self._announcing = Announcing(self._situation, self._outbox)
-        self._possession = Possession(self._situation, self._outbox)
-        self._handover = Handover(self._situation, self._advertising)
         self._resumes: bool | None = None  # once started: whether as master
-        self._transitions = 0
 
     @property
     def _router(self) -> VirtualRouter:
@@ -79,30 +68,28 @@ class Machine:
     @property
     def state(self) -> State:
         """The state it is in."""
-        return self._state
+        return self._transitions.state
 
     def handle(self, event: Event, now: int) -> list[Action]:
         """What to do about `event`, which happened at `now` (nanoseconds)."""
-        if self._state is not State.STOP:
+        if self.state is not State.STOP:
             self._take(event, now)
         return self._outbox.empty()
 
     def deadline(self) -> int | None:
         """When `TimerExpired` is wanted."""
-        parts = (self._waiting, self._advertising, self._announcing, self._handover)
-        timers = (part.deadline for part in parts)
-        return min((at for at in timers if at is not None), default=None)
+        return self._parts.deadline()
 
     def view(self) -> View:
         """A snapshot."""
         return View(
-            state=self._state,
-            reason=self._reason,
-            since=self._since,
+            state=self.state,
+            reason=self._transitions.reason,
+            since=self._transitions.since,
             priority=self._situation.priority,
             master=self._waiting.master,
             interval=self._waiting.interval,
-            transitions=self._transitions,
+            transitions=self._transitions.number,
             adverts_sent=self._advertising.sent,
             adverts_received=self._reception.received,
             discarded=dict(self._reception.discarded),
@@ -114,9 +101,9 @@ class Machine:
         waiting, situation = self._waiting, self._situation
         candidate = waiting.candidacy is not None
         return Member(
-            self._state,
+            self.state,
             candidate=candidate,
-            follows=self._state is State.BACKUP and waiting.master is not None and not candidate,
+            follows=self.state is State.BACKUP and waiting.master is not None and not candidate,
             leaving=self._handover.purpose is not None,
             fault=situation.own_fault,
             shared_fault=situation.shared_fault,
@@ -134,7 +121,7 @@ class Machine:
                 self._start(was_master, now)
             case events.InterfaceUp(primary):
                 self._situation.primary, self._situation.link_fault = primary, None
-                if self._state is State.MASTER:
+                if self.state is State.MASTER:
                     self._waiting.master = primary
                 self._heed_faults(now)
             case events.InterfaceDown(text):
@@ -148,12 +135,12 @@ class Machine:
                 self._heed_faults(now)
             case events.Promoted():
                 if self._waiting.candidacy is not None:
-                    self._become_master(self._waiting.candidacy, now)
+                    self._transitions.become_master(self._waiting.candidacy, now)
             case events.Demoted(reason):
-                if self._state is State.MASTER:
-                    self._bid_farewell()
+                if self.state is State.MASTER:
+                    self._transitions.bid_farewell()
                     self._waiting.know(None)
-                    self._become_backup(reason, now)
+                    self._transitions.become_backup(reason, now)
             case events.AddressMissing(address):
                 self._restore(address)
             case events.Reconfigured(router):
@@ -161,82 +148,30 @@ class Machine:
             case events.Suspended(duration):
                 self._wake(duration, now)
             case events.Failover():
-                if self._state is State.MASTER:
+                if self.state is State.MASTER:
                     self._handover.begin(Purpose.FAILOVER, now)
             case events.Maintenance(on):
                 self._maintain(on, now)
             case events.Shutdown(hand_over):
-                if hand_over and self._state is State.MASTER:
+                if hand_over and self.state is State.MASTER:
                     self._handover.begin(Purpose.STOP, now)
                 else:
-                    self._shut_down("shut down", now)
-
-    # Entering states: all that belongs to an entry is here
-
-    def _become_backup(self, reason: str, now: int) -> None:
-        self._leave()
-        self._waiting.begin(now)
-        self._enter(State.BACKUP, reason, now)
-
-    def _become_master(self, reason: str, now: int) -> None:
-        self._end_timers()
-        self._waiting.know(self._situation.primary)
-        self._situation.yields = False
-        self._advertising.begin(now)
-        self._possession.take()
-        self._announcing.begin(now)
-        if self._waiting.rival:
-            self._announcing.confirm(now)
-        self._enter(State.MASTER, reason, now)
-
-    def _become_fault(self, reason: str, now: int) -> None:
-        if self._situation.link_fault is None:
-            self._bid_farewell()
-        self._leave()
-        self._waiting.master = None
-        self._enter(State.FAULT, reason, now)
-
-    def _shut_down(self, reason: str, now: int) -> None:
-        self._bid_farewell()
-        self._leave()
-        self._waiting.master = None
-        self._enter(State.STOP, reason, now)
-
-    def _bid_farewell(self) -> None:
-        if self._state is State.MASTER and self._handover.purpose is None:
-            self._advertising.send(0)
-
-    def _enter(self, state: State, reason: str, now: int) -> None:
-        old, self._state = self._state, state
-        self._reason, self._since = reason, now
-        self._transitions += 1
-        self._outbox.put(StateChanged(old, state, reason))
-
-    def _leave(self) -> None:
-        """Leave the present state. From INIT too: an earlier life may have left addresses."""
-        self._end_timers()
-        if self._state in (State.MASTER, State.INIT):
-            others = (None, self._situation.primary)
-            self._possession.release(succeeded=self._waiting.master not in others)
-
-    def _end_timers(self) -> None:
-        for part in (self._waiting, self._advertising, self._announcing, self._handover):
-            part.end()
+                    self._transitions.shut_down("shut down", now)
 
     # Coming into play, and out of it
 
     def _start(self, was_master: bool, now: int) -> None:
         """Begin, unless a tracker has to be waited for: then as soon as it is known."""
         self._resumes = was_master
-        if self._state is not State.INIT:
+        if self.state is not State.INIT:
             return
         fault = self._situation.fault
         if fault is not None:
-            self._become_fault(fault, now)
+            self._transitions.become_fault(fault, now)
         elif self._situation.standing.waits_for is not None:
             return
         elif was_master:
-            self._become_master("was master until a moment ago", now)
+            self._transitions.become_master("was master until a moment ago", now)
         else:
             self._elect("started", now)
 
@@ -246,9 +181,9 @@ class Machine:
         self._waiting.know(None)
         owner = self._situation.priority == OWNER_PRIORITY
         if owner and self._router.group is None:
-            self._become_master(f"{reason}, {_OWNER}", now)
+            self._transitions.become_master(f"{reason}, {_OWNER}", now)
             return
-        self._become_backup(reason, now)
+        self._transitions.become_backup(reason, now)
         if owner:
             self._waiting.stand(_OWNER)
         elif eager:
@@ -257,12 +192,12 @@ class Machine:
     def _heed_faults(self, now: int) -> None:
         """FAULT if there is reason for it, and back when there is none any more."""
         fault = self._situation.fault
-        if self._state is State.INIT:
+        if self.state is State.INIT:
             if self._resumes is not None:
                 self._start(self._resumes, now)
-        elif fault is not None and self._state is not State.FAULT:
-            self._become_fault(fault, now)
-        elif (fault or self._situation.standing.waits_for) is None and self._state is State.FAULT:
+        elif fault is not None and self.state is not State.FAULT:
+            self._transitions.become_fault(fault, now)
+        elif (fault or self._situation.standing.waits_for) is None and self.state is State.FAULT:
             self._elect("fault is over", now)
 
     def _take_stand(self, now: int) -> None:
@@ -276,7 +211,7 @@ class Machine:
     # Leaving as planned
 
     def _maintain(self, on: bool, now: int) -> None:
-        if self._state is State.MASTER and on:
+        if self.state is State.MASTER and on:
             self._handover.begin(Purpose.MAINTENANCE, now)
         elif self._handover.purpose is Purpose.MAINTENANCE:
             self._stay(now)
@@ -291,7 +226,7 @@ class Machine:
         self._outbox.put(HandoverEnded(sender))
         if purpose is Purpose.FAILOVER:
             self._situation.yields = True
-            self._become_backup(f"handed over to {sender}", now)
+            self._transitions.become_backup(f"handed over to {sender}", now)
         else:
             self._part(f"handed over to {sender}", now)
 
@@ -305,10 +240,10 @@ class Machine:
 
     def _part(self, how: str, now: int) -> None:
         if self._handover.purpose is Purpose.STOP:
-            self._shut_down(f"shut down, {how}", now)
+            self._transitions.shut_down(f"shut down, {how}", now)
         else:
             self._situation.maintenance = True
-            self._become_fault(f"maintenance, {how}", now)
+            self._transitions.become_fault(f"maintenance, {how}", now)
 
     def _stay(self, now: int) -> None:
         """Be master as before."""
@@ -323,7 +258,7 @@ class Machine:
             self._end_in_vain(now)
         if reason := self._waiting.expired(now):
             if self._router.group is None:
-                self._become_master(reason, now)
+                self._transitions.become_master(reason, now)
             else:
                 self._waiting.stand(reason)
         self._advertising.expire(now)
@@ -332,7 +267,7 @@ class Machine:
     # Receiving
 
     def _receive(self, received: Received, now: int) -> None:
-        if self._state not in (State.BACKUP, State.MASTER):
+        if self.state not in (State.BACKUP, State.MASTER):
             return
         if not self._reception.admit(received, now):
             return
@@ -340,11 +275,11 @@ class Machine:
         if self._handover.purpose is not None:
             if heard.priority != 0:
                 self._succeed(heard, sender, now)
-        elif self._state is State.BACKUP:
+        elif self.state is State.BACKUP:
             self._receive_as_backup(heard, sender, now)
         elif late := self._advertising.overdue(now):
             self._waiting.follow(heard, sender)
-            self._become_backup(f"was late by {late}, and {sender} has taken over", now)
+            self._transitions.become_backup(f"was late by {late}, and {sender} has taken over", now)
             self._receive_as_backup(heard, sender, now)
         elif not (self._situation.owner and self._router.manners.owner_alone):
             self._receive_as_master(heard, sender, now)
@@ -368,7 +303,7 @@ class Machine:
             if self._router.manners.last_word:
                 self._advertising.send()
             self._waiting.follow(heard, sender)
-            self._become_backup(
+            self._transitions.become_backup(
                 f"received priority {heard.priority} from {sender}, ours is {mine}", now
             )
             return
@@ -387,13 +322,13 @@ class Machine:
 
     def _wake(self, duration: int, now: int) -> None:
         """The whole machine was suspended: what came in meanwhile nobody has heard."""
-        serves = self._state is State.MASTER and self._handover.purpose is None
+        serves = self.state is State.MASTER and self._handover.purpose is None
         if serves and duration > self._advertising.patience:
             self._waiting.know(None)
-            self._become_backup(f"was suspended for {duration / SECOND:.3f} s", now)
+            self._transitions.become_backup(f"was suspended for {duration / SECOND:.3f} s", now)
 
     def _restore(self, address: IPAddress) -> None:
-        if self._state is State.MASTER and (lost := self._possession.restore(address)):
+        if self.state is State.MASTER and (lost := self._possession.restore(address)):
             self._announcing.send(lost)
             self._outbox.warn(f"missing {address}", f"{address} was removed by somebody: put back")
 
@@ -408,11 +343,11 @@ class Machine:
             self._situation.shared_fault = None
             if self._waiting.candidacy is not None:
                 self._waiting.begin(now, 0)
-        if self._state is State.MASTER:
+        if self.state is State.MASTER:
             self._announcing.send(self._possession.change(old.held))
             self._possession.change_routing(old.routing)
             self._waiting.know(self._situation.primary)
             self._advertising.hurry(now)
         self._take_stand(now)
-        if self._state is State.BACKUP:
+        if self.state is State.BACKUP:
             self._waiting.adopt(router, now)

@@ -30,7 +30,7 @@ from trimaran.dataplane.ipvs.operator import IpvsOperator
 from trimaran.dataplane.steps import Operator, Step
 from trimaran.dataplane.xdp import layout
 from trimaran.dataplane.xdp.behaviour import write_behaviour
-from trimaran.dataplane.xdp.layout import Capacity
+from trimaran.dataplane.xdp.capacity import Capacity
 from trimaran.dataplane.xdp.loader import Loaded, load, set_lifetimes
 from trimaran.dataplane.xdp.plane import XdpDataplane
 

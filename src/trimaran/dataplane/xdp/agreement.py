@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from trimaran.dataplane.base import DataplaneError
 from trimaran.dataplane.xdp import layout
+from trimaran.dataplane.xdp.capacity import NO_FLOWS, Capacity
 from trimaran.dataplane.xdp.libbpf import BpfObject
 
 _STRUCTS: Final = {
@@ -39,10 +40,10 @@ _MEANING: Final = 4
 """To be raised when the meaning of a field changes but its place does not."""
 
 
-def version(capacity: layout.Capacity, cpus: int) -> int:
+def version(capacity: Capacity, cpus: int) -> int:
     """Identifies layout and sizes, but for that of IPv6's table: maps are taken over by a new
     program if this is equal."""
-    sizes = replace(capacity, flows6=layout.NO_FLOWS)
+    sizes = replace(capacity, flows6=NO_FLOWS)
     described = repr((_MEANING, [(n, d.descr) for n, d in _STRUCTS.items()], sizes, cpus))
     return int.from_bytes(hashlib.blake2b(described.encode(), digest_size=8).digest(), "little")
 

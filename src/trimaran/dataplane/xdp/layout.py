@@ -4,13 +4,11 @@
 alone. Addresses and ports are in network order, everything else in the machine's.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final
 
 import numpy as np
 
-SLOTS: Final = 4
 STATES: Final = 32
 HELD_BITS: Final = 13
 HELD_BUCKETS: Final = 1 << HELD_BITS
@@ -29,8 +27,6 @@ PLACE_BITS: Final = 20
 NO_TABLE: Final = 0xFFFFFFFF
 ROW_SLOTS: Final = 16
 NEWCOMERS: Final = 256
-NO_FLOWS: Final = 16
-"""The least that a table of connections can be for."""
 KIND_TEMPLATE: Final = 1 << 40
 KIND_RETIRED: Final = 1 << 41
 
@@ -322,43 +318,3 @@ PREVIEW: Final = np.dtype(
 CLOCK_READING: Final = np.dtype([("jiffies", "<u8"), ("time", "<u8")])
 
 ICMP_BUDGET: Final = np.dtype([("tick", "<u4"), ("tokens", "<u4")])
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """How much the maps hold. `flows`, of IPv4, is a power of two; twice as many slots are made.
-
-    `rows`, of `ROW_SLOTS` slots each: the hash tables of a thousand mh services, or of all sh
-    services. `flows6` is for IPv6 what `flows` is; without services of IPv6 next to nothing.
-    """
-
-    flows: int = 1 << 20
-    services: int = 1 << 12
-    destinations: int = 1 << 14
-    rows: int = 1 << 18
-    flows6: int = NO_FLOWS
-
-    def holds(self, other: "Capacity") -> bool:
-        """Whether there is room for as many services as in the other, in a table of connections
-        of the same size (their places depend on it). IPv6's can be replaced while it is empty."""
-        return (
-            self.flows == other.flows
-            and self.services >= other.services
-            and self.destinations >= other.destinations
-            and self.rows >= other.rows
-        )
-
-    @property
-    def buckets(self) -> int:
-        """Half full at capacity, so that nearly all flows find room in their first bucket."""
-        return 2 * self.flows // SLOTS
-
-    @property
-    def buckets6(self) -> int:
-        """The same of IPv6."""
-        return 2 * self.flows6 // SLOTS
-
-    @property
-    def members(self) -> int:
-        """Room for every list and its head twice, and for holes."""
-        return 4 * self.destinations + 2 * self.services

@@ -22,6 +22,7 @@ from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import ALWAYS, Behaviour, DataplaneError, Refused, TcpState, Timeouts
 from trimaran.dataplane.direction import Direction
 from trimaran.dataplane.xdp import agreement, layout, libbpf
+from trimaran.dataplane.xdp.capacity import SLOTS, Capacity
 from trimaran.dataplane.xdp.tables import (
     BUDGETS,
     LIVE_MAP,
@@ -60,7 +61,7 @@ class Loaded:
     source: libbpf.BpfObject
     programs: Programs
     tables: Tables
-    capacity: layout.Capacity
+    capacity: Capacity
     memory: int
     adopted: bool
 
@@ -113,7 +114,7 @@ def running_maps() -> dict[str, int] | None:
     return None
 
 
-def present_capacity() -> layout.Capacity | None:
+def present_capacity() -> Capacity | None:
     """How much the tables of the program hold that is attached here; None: there is none."""
     maps = running_maps()
     if maps is None:
@@ -124,20 +125,20 @@ def present_capacity() -> layout.Capacity | None:
         _close(maps)
 
 
-def capacity_of(maps: dict[str, int]) -> layout.Capacity:
+def capacity_of(maps: dict[str, int]) -> Capacity:
     """How much a program's maps hold."""
     entries = {name: libbpf.map_info(descriptor).max_entries for name, descriptor in maps.items()}
-    return layout.Capacity(
-        entries["flows"] * layout.SLOTS // 2,
+    return Capacity(
+        entries["flows"] * SLOTS // 2,
         entries["services"],
         entries["destinations"],
         entries["slots"],
-        entries["flows6"] * layout.SLOTS // 2,
+        entries["flows6"] * SLOTS // 2,
     )
 
 
 def load(
-    capacity: layout.Capacity, log: Callable[[str], None], maps: dict[str, int] | None = None
+    capacity: Capacity, log: Callable[[str], None], maps: dict[str, int] | None = None
 ) -> Loaded:
     """Loads the program; `log` is told of tables that could not be taken over.
 
@@ -193,7 +194,7 @@ def _available_bytes() -> int:
     return sys.maxsize
 
 
-def _no_memory(capacity: layout.Capacity, memory: int) -> DataplaneError:
+def _no_memory(capacity: Capacity, memory: int) -> DataplaneError:
     return DataplaneError(
         f"the tables for {capacity.flows} connections, {capacity.services} services and "
         f"{capacity.destinations} real servers need {memory >> 20} MiB, and the kernel has "
@@ -201,9 +202,7 @@ def _no_memory(capacity: layout.Capacity, memory: int) -> DataplaneError:
     )
 
 
-def _maps_to_keep(
-    capacity: layout.Capacity, cpus: int, log: Callable[[str], None]
-) -> dict[str, int]:
+def _maps_to_keep(capacity: Capacity, cpus: int, log: Callable[[str], None]) -> dict[str, int]:
     maps = running_maps()
     if maps is None:
         return {}
@@ -231,7 +230,7 @@ def _close(maps: dict[str, int]) -> None:
         os.close(descriptor)
 
 
-def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> None:
+def _size(source: libbpf.BpfObject, capacity: Capacity, cpus: int) -> None:
     for name, entries in {
         "flows": capacity.buckets,
         "flows6": capacity.buckets6,
@@ -252,7 +251,7 @@ def _size(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> Non
         source.set_max_entries(name, entries)
 
 
-def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: int) -> None:
+def _fill_constants(source: libbpf.BpfObject, capacity: Capacity, cpus: int) -> None:
     section = source.initial_value(".rodata")
     _, variables = source.members(15, ".rodata")
 
@@ -277,7 +276,7 @@ def _fill_constants(source: libbpf.BpfObject, capacity: layout.Capacity, cpus: i
 
 def near_buckets_of(buckets: int, record: int) -> int:
     """How many of a table's buckets are near ones, with records of so many bytes."""
-    return min(buckets // 8, NEAR_BYTES // (layout.SLOTS * record))
+    return min(buckets // 8, NEAR_BYTES // (SLOTS * record))
 
 
 def _initialise(tables: Tables, source: libbpf.BpfObject, version: int) -> None:

@@ -12,7 +12,8 @@ from trimaran.dataplane.steps import Step
 from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.attach import Attachment, Link
-from trimaran.dataplane.xdp.layout import NO_FLOWS, Capacity, Event
+from trimaran.dataplane.xdp.capacity import NO_FLOWS, Capacity
+from trimaran.dataplane.xdp.layout import Event
 from trimaran.dataplane.xdp.limits import FEWEST_CONNECTIONS, MOST_CONNECTIONS
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
 from trimaran.dataplane.xdp.operator import XdpOperator

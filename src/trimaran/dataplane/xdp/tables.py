@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimaran.dataplane.xdp import layout, libbpf
+from trimaran.dataplane.xdp.capacity import SLOTS
 
 Records = NDArray[Any]
 
@@ -106,7 +107,7 @@ class Tables:
     @property
     def buckets(self) -> dict[int, int]:
         """Of the tables of connections, by version of IP."""
-        return {4: len(self.flows) // layout.SLOTS, 6: len(self.flows6) // layout.SLOTS}
+        return {4: len(self.flows) // SLOTS, 6: len(self.flows6) // SLOTS}
 
     def fields(self) -> dict[int, Records]:
         """The tables of connections, taken apart."""

@@ -17,6 +17,7 @@ from trimaran.dataplane import sctp, states
 from trimaran.dataplane.base import TcpState
 from trimaran.dataplane.xdp import layout, libbpf
 from trimaran.dataplane.xdp.addresses import address_in, stored
+from trimaran.dataplane.xdp.capacity import SLOTS
 from trimaran.dataplane.xdp.records import connected_server, template_server
 from trimaran.dataplane.xdp.tables import Records, Tables, destination_of, state_of
 from trimaran.model.ip import IPAddress
@@ -78,7 +79,7 @@ class _ToldOf:
     def __init__(self, tables: Tables, version: int) -> None:
         self._tables = tables
         self._version = version
-        self.slots = layout.SLOTS * tables.buckets[version]
+        self.slots = SLOTS * tables.buckets[version]
         self._key = np.zeros(self.slots, dtype=np.uint64)
         self._control = np.zeros(self.slots, dtype=np.uint64)
 
