@@ -162,6 +162,7 @@ def all_ways(plane: XdpDataplane, anchor: int, swap: int, redirect: int, passing
     return [
         Way("MAC swap", FEW, VIP, *swaps),
         Way("redirect", FEW, VIP, *redirects),
+        Way("trimaran, 1 flow", 1, VIP, attach, detach, SYN),
         Way("trimaran", FEW, VIP, attach, detach, SYN),
         Way("trimaran, 1M flows", MANY, VIP, attach, detach, SYN),
         Way("  1M flows, 4 x as long", MANY, VIP, attach, detach, turns=4),
