@@ -49,7 +49,7 @@ FLAGS = {"syn": SYN, "ack": ACK, "fin": FIN | ACK, "rst": RST}
 NUMBERS = range(101, 106)
 SERVERS = st.sampled_from(NUMBERS)
 WEIGHTS = st.sampled_from([1, 0, 2, 3, 4, 6, 9, 100])
-CLIENTS = st.tuples(st.integers(0, 5), st.integers(5000, 5003))
+CLIENTS = st.tuples(st.integers(0, 5), st.integers(5000, 5009))
 AGE = 22.0
 """Seconds of which no small number is within some seconds of any timeout."""
 PATIENCE = 4.0
@@ -65,7 +65,7 @@ class History(RuleBasedStateMachine):
 
     @initialize(
         masquerading=st.booleans(),
-        network=st.sampled_from([None, 1]),
+        network=st.sampled_from([None, None, None, 1]),
         conn_reuse_mode=st.sampled_from([1, 0, 2]),
         sloppy_tcp=st.sampled_from([0, 1]),
         expire_nodest_conn=st.sampled_from([0, 1]),
@@ -143,13 +143,13 @@ class History(RuleBasedStateMachine):
         self.model.remove(number)
         self.apply()
 
-    @rule(number=SERVERS)
-    def come_back(self, number: int) -> None:
+    @rule(number=SERVERS, weight=WEIGHTS)
+    def come_back(self, number: int, weight: int) -> None:
         """Removed and added again, with the connections that it had."""
         present = self.model.server(number)
         self.remove(number)
         if present is not None:
-            self.model.put(number, present.weight, present.upper, present.lower)
+            self.model.put(number, weight, present.upper, present.lower)
             self.apply()
 
     @precondition(lambda self: self.configured.network is None)
