@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from trimaran.dataplane.base import DataplaneError
+from trimaran.dataplane.xdp.attach import read_link
+
 PREFIX = f"tp-{os.getpid()}-"
 
 HEAD = """
@@ -30,6 +33,11 @@ def replace():
     old = libbpf.program_by_id(number())
     libbpf.xdp_attach(index, foreign, libbpf.XDP_FLAGS_SKB_MODE, old)
 """
+
+
+def test_an_interface_that_does_not_exist_is_named() -> None:
+    with pytest.raises(DataplaneError, match="interface nodev: no interface with this name"):
+        read_link("nodev")
 
 
 @pytest.fixture

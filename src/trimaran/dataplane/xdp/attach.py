@@ -68,7 +68,8 @@ def read_link(interface: str) -> Link:
             mtu = struct.unpack_from("i", fcntl.ioctl(query, _SIOCGIFMTU, request), 16)[0]
             driver = _driver_info(query, interface)[4:36]
     except OSError as error:
-        raise DataplaneError(f"interface {interface}: {error.strerror}") from error
+        # if_nametoindex's error has no number, and so no text of the system's.
+        raise DataplaneError(f"interface {interface}: {error.strerror or error}") from error
     return Link(interface, index, mac, mtu, driver.split(b"\0")[0].decode())
 
 
