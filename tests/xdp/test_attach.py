@@ -59,7 +59,7 @@ def run(host: str, script: str) -> list[object]:
         ["ip", "netns", "exec", host, sys.executable, "-c", whole],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr
