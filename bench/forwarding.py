@@ -1,12 +1,14 @@
 """Packets a second of one core's time, through veth pairs (see veth.py): the paths take turns.
 
-- MAC swap: the floor, back out of the interface that the frame came in by
+- MAC swap: the floor, back out of the interface that the frame came in by (XDP_TX)
+- redirect: the floor of what goes out of another interface: other MACs, bpf_redirect to l1
 - trimaran: direct routing of established TCP
 - anchor: the least that balances at all (xdpbench/anchor.bpf.c), back out of l0
 - routing: the kernel's own, without any load balancer (kernel IPVS costs more, and is not here);
   behind a program that passes everything, or a veth takes no such frames
 - nft DNAT: nftables with connection tracking
 
+`--profile` adds what l0's thread spends its time on (perf; `tools/setup bench`).
 Needs root, nftables and two CPUs.
 """
 
@@ -18,6 +20,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,8 +38,9 @@ from trimaran.model.service import Protocol, ServerKey, ServiceKey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xdp"))
 
+import samples
 from frames import ACK, SYN, tcp
-from veth import BUILT, LB, MACS, REST_CPU, Network, sh, within
+from veth import BUILT, LB, MACS, PREFIX, REST_CPU, Network, aim_redirect, sh, within
 
 from xdp import load_anchor
 
@@ -44,6 +48,9 @@ ROOT = Path(__file__).parents[1]
 VIP = IPv4Address("192.168.1.10")
 SERVERS = tuple(IPv4Address("192.168.2.101") + number for number in range(4))
 FEW, MANY = 1 << 14, 1 << 20
+PROFILED = ("MAC swap", "redirect", "anchor", "trimaran", "  1M flows, 4 x as long")
+BURSTS = 8
+"""To take samples of."""
 DNAT = f"""
 table ip bench {{
     chain prerouting {{
@@ -108,7 +115,7 @@ def open_director() -> XdpDataplane:
     return plane
 
 
-def all_ways(plane: XdpDataplane, anchor: int, swap: int, passing: int) -> list[Way]:
+def all_ways(plane: XdpDataplane, anchor: int, swap: int, redirect: int, passing: int) -> list[Way]:
     """All ways; each leaves nothing on l0."""
 
     def attach() -> None:
@@ -149,10 +156,13 @@ def all_ways(plane: XdpDataplane, anchor: int, swap: int, passing: int) -> list[
         sh("nft flush ruleset", LB)
 
     swaps = partial(put, swap), partial(take, swap)
+    redirects = partial(put, redirect), partial(take, redirect)
     anchors = partial(put, anchor), partial(take, anchor)
     passes = partial(put, passing), partial(take, passing)
     return [
         Way("MAC swap", FEW, VIP, *swaps),
+        Way("redirect", FEW, VIP, *redirects),
+        Way("trimaran, 1 flow", 1, VIP, attach, detach, SYN),
         Way("trimaran", FEW, VIP, attach, detach, SYN),
         Way("trimaran, 1M flows", MANY, VIP, attach, detach, SYN),
         Way("  1M flows, 4 x as long", MANY, VIP, attach, detach, turns=4),
@@ -183,11 +193,28 @@ def prepare() -> None:
     sh("nft flush ruleset", LB)
 
 
+def profile(ways: list[Way], network: Network, packets: int) -> str:
+    """More turns of some ways; what l0's thread does for a packet, as a table."""
+    columns = {}
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as directory:
+        for way in (way for way in ways if way.name in PROFILED):
+            usual = statistics.median(way.times)
+
+            def bursts(way: Way = way) -> None:
+                for _ in range(BURSTS):
+                    way.burst(network, packets)
+
+            shares = samples.sample(network.thread, Path(directory), bursts)
+            columns[way.name.strip()] = (shares, usual)
+    return samples.table(columns, "ns a packet")
+
+
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--packets", type=int, default=400_000, help="of one turn")
+    parser.add_argument("--profile", action="store_true", help="say what l0's thread does, too")
     parser.add_argument("--json", type=argparse.FileType("w"), help="write the ratios there, too")
     arguments = parser.parse_args()
     subprocess.run(["make", "--silent", "-C", str(ROOT / "bench" / "xdpbench")], check=True)
@@ -195,19 +222,23 @@ def main() -> None:
     programs.load()
     with Network() as network:
         prepare()
+        with within(LB):
+            aim_redirect(programs, MACS["s0"], MACS["l1"], "l1")
         plane, anchor = open_director(), load_anchor()
         ways = all_ways(
             plane,
             anchor.program_descriptor("anchor"),
-            *(programs.program_descriptor(name) for name in ("macswap", "nop_pass")),
+            *(programs.program_descriptor(name) for name in ("macswap", "redirect", "nop_pass")),
         )
         for _ in range(arguments.rounds):
             for way in ways:
                 way.burst(network, arguments.packets)
+        report(ways, arguments.json)
+        if arguments.profile:
+            print(f"\n{profile(ways, network, arguments.packets)}")
         plane.close(remove=True)
         anchor.close()
     programs.close()
-    report(ways, arguments.json)
 
 
 def report(ways: list[Way], file: TextIO | None) -> None:

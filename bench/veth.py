@@ -121,6 +121,11 @@ class Network:
             time.sleep(0.02)
         return before - arrived, self._spent() - spent
 
+    @property
+    def thread(self) -> int:
+        """l0's."""
+        return self._threads["l0"]
+
     def _generate(self, packets: int, cpu: int) -> None:
         os.sched_setaffinity(threading.get_native_id(), {cpu})
         with within(GEN):
@@ -134,8 +139,14 @@ class Network:
             )
 
     def _spent(self) -> int:
-        """Nanoseconds that l0's thread has run (proc(5), schedstat)."""
-        return int(Path(f"/proc/{self._threads['l0']}/schedstat").read_text().split()[0])
+        """Nanoseconds that l0's thread has run."""
+        return process_time(self._threads["l0"])
+
+
+def aim_redirect(programs: libbpf.BpfObject, mac: bytes, source: bytes, interface: str) -> None:
+    """Where the program `redirect` of nop.bpf.c sends everything."""
+    way = mac + source + socket.if_nametoindex(interface).to_bytes(4, sys.byteorder)
+    libbpf.update(programs.map_descriptor("way"), bytes(4), way)
 
 
 def _make() -> None:
@@ -163,15 +174,24 @@ def _remove() -> None:
             sh(f"ip netns del {namespace}")
 
 
-def napi_threads() -> dict[str, int]:
-    """Interface → its thread: the newest of its name."""
-    found: dict[str, int] = {}
+def process_time(pid: int) -> int:
+    """Nanoseconds that a process or a kernel thread has run (proc(5), schedstat)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+
+
+def threads_named(prefix: str) -> dict[int, str]:
+    """Processes and kernel threads whose names begin so, by number, the newest last."""
+    found = {}
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if not entry.name.isdigit():
-                continue
-            name = (entry / "comm").read_text()
-            if name.startswith("napi/"):
-                device = name.removeprefix("napi/").partition("-")[0]
-                found[device] = max(found.get(device, 0), int(entry.name))
-    return found
+            if entry.name.isdigit():
+                name = (entry / "comm").read_text().strip()
+                if name.startswith(prefix):
+                    found[int(entry.name)] = name
+    return dict(sorted(found.items()))
+
+
+def napi_threads() -> dict[str, int]:
+    """Interface → its thread: the newest of its name."""
+    names = threads_named("napi/").items()
+    return {name.removeprefix("napi/").partition("-")[0]: thread for thread, name in names}

@@ -163,6 +163,17 @@ def test_a_run_directory_too_long_for_a_socket_is_one_message(
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_control_socket_that_cannot_be_made_leaves_nothing(idle: LabHost, tmp_path: Path) -> None:
+    reconfigure(idle, ("virtual_router_id 1", "virtual_router_id 1\n  use_vmac"))
+    (tmp_path / "control.sock").mkdir()
+    done = idle.run([*idle.service_command, "--run-dir", str(tmp_path)], timeout=10)
+    assert done.returncode == 1
+    assert f"cannot listen on {tmp_path}/control.sock: Is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "vrrp.1" not in idle.output(["ip", "link"]), "its devices were made before"
+    assert not (tmp_path / "virtual-macs.json").exists()
+
+
 # Standard error
 
 

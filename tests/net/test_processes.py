@@ -160,6 +160,39 @@ def test_what_a_power_cut_left_in_the_kernel_is_taken_over_or_removed(lab: Lab) 
     assert lb1.output(["trimaran", "ipvsadm", "-Lnc"]).count("FIN_WAIT") == 4
 
 
+def test_with_every_process_killed_forwarding_goes_on_and_the_next_start_goes_on_with_it(
+    bare_lab: Lab,
+) -> None:
+    lb1, client = bare_lab.host("lb1"), bare_lab.host("client")
+    for name in ("web1", "web2", "lb1"):
+        bare_lab.host(name).start_service()
+    wait_for_state(lb1, "MASTER")
+    wait_until("both servers are in service", lambda: len(set(curl(client, 2))) == 2, 10)
+    connection = subprocess.Popen(
+        client.command([sys.executable, "-c", LONG_LIVED, "8"]), stdout=subprocess.PIPE
+    )
+
+    def open_ones() -> list[str]:
+        listing = lb1.output(["trimaran", "ipvsadm", "-Lnc"]).splitlines()
+        return [line.split()[-1] for line in listing if "ESTABLISHED" in line]
+
+    wait_until("the connection is open", lambda: len(open_ones()) == 1, 5)
+    before = open_ones()
+    lb1.send("", signal.SIGSTOP)  # none sees another one die, and cleans up
+    lb1.send("", signal.SIGKILL)
+    wait_until("all are gone", lambda: not (lb1.pids() or lb1.service), 5)
+    assert set(curl(client, 4)) == {"RealServer 1", "RealServer 2"}, "with nobody there"
+    assert open_ones() == before
+
+    lb1.start_service()
+    wait_for_state(lb1, "MASTER")
+    assert "taken over with what it held" in lb1.log
+    assert open_ones() == before
+    output, _ = connection.communicate(timeout=40)
+    assert connection.returncode == 0
+    assert int(output) > 10
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_says_so_and_leaves_nothing_within_a_second(
     lab: Lab, number: signal.Signals

@@ -15,6 +15,7 @@ from trimaran.dataplane.base import (
     Tunnel,
 )
 from trimaran.dataplane.xdp import libbpf
+from trimaran.dataplane.xdp.layout import TICKS_PER_SECOND
 from trimaran.dataplane.xdp.plane import XdpDataplane
 from trimaran.dataplane.xdp.ways import Neighbour
 from trimaran.model.service import Forwarding, Protocol, ServerKey, ServiceKey
@@ -174,4 +175,12 @@ class Director:
         for flows in self.plane.tables.fields().values():
             live = flows["control"] != 0
             control = flows["control"] >> 32 << 32 | (tick - 1)
+            flows["control"][live] = control[live]
+
+    def age(self, seconds: float) -> None:
+        """Makes so much of every entry's time be over."""
+        ticks = int(seconds * TICKS_PER_SECOND)
+        for flows in self.plane.tables.fields().values():
+            live = flows["control"] != 0
+            control = flows["control"] >> 32 << 32 | (flows["control"] - ticks) & 0xFFFFFFFF
             flows["control"][live] = control[live]

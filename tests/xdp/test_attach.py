@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from trimaran.dataplane.base import DataplaneError
-from trimaran.dataplane.xdp.attach import read_link
-
 PREFIX = f"tp-{os.getpid()}-"
 
 HEAD = """
@@ -35,11 +32,6 @@ def replace():
 """
 
 
-def test_an_interface_that_does_not_exist_is_named() -> None:
-    with pytest.raises(DataplaneError, match="interface nodev: no interface with this name"):
-        read_link("nodev")
-
-
 @pytest.fixture
 def host() -> Iterator[str]:
     name = PREFIX + "attach"
@@ -59,7 +51,7 @@ def run(host: str, script: str) -> list[object]:
         ["ip", "netns", "exec", host, sys.executable, "-c", whole],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=120,  # of a busy machine: each program loaded takes a while to be verified
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -231,3 +223,31 @@ sizes = {m["name"]: m["size"] for m in document["maps"]}
 said.append(sizes["flows"] == 16 * 64 and sizes["decisions"] == 1 << 18)
 """
     assert run(host, script) == [["192.168.1.102"], True, [True], "generic", True]
+
+
+def test_an_interface_that_can_have_no_program_is_said(host: str) -> None:
+    """Below a macvlan device that has a program the kernel allows none, in no mode."""
+    script = """
+import subprocess
+subprocess.run("ip link add upper link eth1 type macvlan".split(), check=True)
+upper = socket.if_nametoindex("upper")
+plane.detach("eth1")
+libbpf.xdp_attach(upper, foreign, libbpf.XDP_FLAGS_SKB_MODE)
+for name in ("eth1", "eth9"):
+    try:
+        plane.attach(name)
+    except Exception as error:
+        said.append([type(error).__name__, str(error)])
+said.append([number(), list(plane.attachments())])
+"""
+    why = "attach XDP: File exists (Cannot attach when an upper device already has a program)"
+    assert run(host, script) == [
+        [
+            "DataplaneError",
+            f"interface eth1 cannot have an XDP program: in generic mode: {why}; in native mode: "
+            f"driver veth refused: {why}; the kernel's IPVS needs none (trimaran run --dataplane "
+            "ipvs)",
+        ],
+        ["DataplaneError", "interface eth9: no interface with this name"],
+        [0, []],
+    ]

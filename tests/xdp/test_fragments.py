@@ -19,13 +19,16 @@ from frames import (
 )
 
 from trimaran.dataplane.base import Tunnel, TunnelChecksum, TunnelType
+from trimaran.dataplane.xdp import libbpf
 from trimaran.dataplane.xdp.layout import TICKS_PER_SECOND, Event
+from trimaran.dataplane.xdp.tables import FRAGMENTS
 from trimaran.model.service import Forwarding
 
 CLIENT = "10.0.0.9"
 MORE = 0x2000
 NUMBERS = itertools.count(1000)
 PIECE = 1000
+ROOM_FOR_FRAGMENTS = 16384
 DATA = bytes(range(256)) * 10
 
 
@@ -74,6 +77,22 @@ def test_they_follow_their_first(director: Director) -> None:
     assert chosen[0] == [102, 101, 102, 101]
     assert chosen[1] == chosen[2] == chosen[0]
     assert director.service(DNS).counters.packets_in == 12
+
+
+def test_more_packets_than_there_is_room_for(director: Director) -> None:
+    """The table stays as it is (memory); the newest are followed, the oldest are not."""
+    director.serve(101, 102, key=DNS)
+    first, last = fragments(number=1), fragments(number=2)
+    assert director.chosen(first[0])
+    for source in range(ROOM_FOR_FRAGMENTS + 2000):
+        frame = fragments(source=f"10.3.{source >> 8}.{source & 255}", number=9)[0]
+        assert director.chosen(frame)
+    assert director.chosen(last[0])
+    assert director.chosen(last[1])
+    assert director.send(first[1])[0] == PASS
+    table = director.plane.tables.descriptors()[FRAGMENTS]
+    assert libbpf.map_info(table).max_entries == ROOM_FOR_FRAGMENTS
+    assert len(list(libbpf.keys(table, libbpf.map_info(table).key_size))) <= ROOM_FOR_FRAGMENTS
 
 
 def test_masquerading_both_ways(gateway: Director) -> None:

@@ -144,6 +144,20 @@ def test_counters_are_those_of_ip_packets(director: Director) -> None:
     assert director.flows()[0].expires == 299
 
 
+def test_counters_have_64_bits(director: Director) -> None:
+    director.serve(101, key=DNS)
+    director.chosen(udp())
+    most = (1 << 32) - 1
+    counted = director.plane.tables.counters
+    for name in ("packets", "bytes"):
+        counted[name][counted[name] > 0] = most
+    director.chosen(udp())
+    counters = director.service(DNS).counters
+    assert (counters.packets_in, counters.bytes_in) == (most + 1, most + 29)
+    (server_view,) = director.service(DNS).destinations
+    assert server_view.counters == counters
+
+
 def test_rates_are_estimated_every_two_seconds(director: Director) -> None:
     director.serve(101)
     director.poll()

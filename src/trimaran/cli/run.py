@@ -69,7 +69,8 @@ def run(
     from trimaran.conf import Memory
     from trimaran.daemon.choice import choose
     from trimaran.daemon.configuration import read_for_this_machine
-    from trimaran.daemon.steward import Steward, hold_signals
+    from trimaran.daemon.signals import hold_signals
+    from trimaran.daemon.steward import Steward
     from trimaran.dataplane.ipvs.plane import ForeignChanges
     from trimaran.dataplane.xdp.capacity import capacity_for
     from trimaran.views.diagnostics import diagnostic_text

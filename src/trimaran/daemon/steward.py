@@ -6,7 +6,6 @@ packet would have to wait for.
 
 import asyncio
 import logging
-import signal
 import time
 from dataclasses import astuple
 from typing import Any
@@ -58,6 +57,7 @@ from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.requests import Requests
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.scripts import run_alone
+from trimaran.daemon.signals import hold_signals, obey_signals
 from trimaran.daemon.speakers import Speakers
 from trimaran.daemon.status import Status
 from trimaran.daemon.tasks import EXIT_DEFECT, describe_defect, spawn
@@ -71,20 +71,10 @@ from trimaran.model.service import VirtualService
 
 log = logging.getLogger("steward")
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
 _PATIENCE_SECONDS = 5.0
 _SYNCHRONISING_SECONDS = 10.0
 _APPLYING_SECONDS = 60.0
 _LAST_SCRIPTS_SECONDS = 5.0
-
-
-def hold_signals() -> None:
-    """Keep the signals that a steward obeys waiting until one runs.
-
-    To be called before anything is made that a sudden end would leave behind.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 class Steward:
@@ -152,10 +142,7 @@ class Steward:
         """Run until a signal says stop; returns the exit status."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._defect)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reloads.ask)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        obey_signals(loop, self._stopping.set, self._reloads.ask)
         async with AsyncIPRoute() as self._netlink:
             log.info("dataplane: %s: %s", self._dataplane.kind, self._dataplane.reason)
             await orphans.remove_stale(
@@ -173,6 +160,7 @@ class Steward:
                 )
             except control.ControlError as error:
                 log.error("%s", error)
+                await self._macs.end()
                 self._run_directory.release()
                 hold_signals()
                 return 1

@@ -36,6 +36,7 @@ _ETH_SS_STATS: Final = 1
 _LOCAL_EXPERIMENTAL: Final = b"\x88\xb5"
 _NOT_THERE: Final = {errno.EEXIST, errno.EBUSY, errno.ENODEV}
 """Of a detachment: another program is there (EBUSY: held by a link), none, or no interface."""
+_KERNEL_SAID: Final = "Kernel error message: "
 _FLAGS: Final = {NATIVE: libbpf.XDP_FLAGS_DRV_MODE, GENERIC: libbpf.XDP_FLAGS_SKB_MODE}
 
 
@@ -68,7 +69,6 @@ def read_link(interface: str) -> Link:
             mtu = struct.unpack_from("i", fcntl.ioctl(query, _SIOCGIFMTU, request), 16)[0]
             driver = _driver_info(query, interface)[4:36]
     except OSError as error:
-        # if_nametoindex's error has no number, and so no text of the system's.
         raise DataplaneError(f"interface {interface}: {error.strerror or error}") from error
     return Link(interface, index, mac, mtu, driver.split(b"\0")[0].decode())
 
@@ -136,7 +136,7 @@ def attach(
     try:
         libbpf.xdp_attach(link.index, programs.main, _FLAGS[NATIVE])
     except libbpf.BpfError as error:
-        reason = f"driver {link.driver or 'unknown'} refused: {error}"
+        reason = f"driver {link.driver or 'unknown'} refused: {_in_full(error)}"
         return _attach_generic(link, programs, tables, reason)
     if link.driver == "veth" and not _can_send(interface, link, programs):
         reason = "frames sent in native mode do not get out: the peer has no XDP program nor GRO"
@@ -156,8 +156,18 @@ def _attach_generic(link: Link, programs: Programs, tables: Tables, reason: str)
     try:
         libbpf.xdp_attach(link.index, programs.main, _FLAGS[GENERIC])
     except libbpf.BpfError as error:
-        raise DataplaneError(f"XDP in generic mode: {error}") from error
+        raise DataplaneError(
+            f"interface {link.name} cannot have an XDP program: in generic mode: "
+            f"{_in_full(error)}; in native mode: {reason}; "
+            "the kernel's IPVS needs none (trimaran run --dataplane ipvs)"
+        ) from error
     return Attachment(GENERIC, reason)
+
+
+def _in_full(error: libbpf.BpfError) -> str:
+    """With what the kernel said beside its number."""
+    said = [line.partition(_KERNEL_SAID)[2] for line in error.log if _KERNEL_SAID in line]
+    return " ".join([str(error), *(f"({text})" for text in said)])
 
 
 def _can_send(interface: str, link: Link, programs: Programs) -> bool:
