@@ -15,6 +15,8 @@ from pathlib import Path
 
 RATE = 4999  # samples a second, no multiple of the kernel's tick
 OTHERS = "the rest"
+PROGRAM = "bpf_prog"
+"""For the kernel's names of BPF programs, which a tag follows."""
 GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ("its own sleep and switches", frozenset({"schedule", "preempt_schedule_irq"})),
     ("waking the receiver's thread", frozenset({"__napi_schedule", "netif_rx"})),
@@ -23,7 +25,7 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset({"consume_skb", "tcp_wfree", "__sock_wfree", "skb_release_data", "kfree_skbmem"}),
     ),
     ("copying the packet to a page", frozenset({"skb_pp_cow_data"})),
-    ("program", frozenset()),
+    ("the XDP program", frozenset({PROGRAM})),
     (
         "sending on",
         frozenset({"xdp_do_redirect", "xdp_do_flush", "veth_xdp_xmit", "veth_xdp_tx"}),
@@ -35,11 +37,9 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
 
 def group(chain: list[str]) -> str:
     """What a sample is of, by the functions that are being called, the innermost first."""
-    functions = set(chain)
+    functions = {PROGRAM if name.startswith(f"{PROGRAM}_") else name for name in chain}
     for name, those in GROUPS:
-        if functions & those or (
-            name == "program" and any(f.startswith("bpf_prog_") for f in chain)
-        ):
+        if functions & those:
             return name
     return OTHERS
 

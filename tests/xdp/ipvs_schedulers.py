@@ -219,20 +219,18 @@ class Table:
 @dataclass
 class Locality:
     """lblc, and with `replicated` lblcr: for one virtual address, so that what is kept is one set
-    (of one server: lblc), newest first."""
+    (of one server: lblc), newest first. The kernel's keeps a server that was removed, too, and has
+    it again when it comes back: docs/ipvs-differences.md."""
 
     replicated: bool
     kept: list[Server] = field(default_factory=list)
 
     def changed(self, servers: Sequence[Server], how: str, which: Server) -> None:
-        pass
+        if how == "remove" and which in self.kept:
+            self.kept.remove(which)
 
     def choose(self, servers: Sequence[Server], asking: Asking) -> Server | None:
-        usable = [
-            s
-            for s in self.kept
-            if s in servers and s.weight and not (self.replicated and s.overloaded)
-        ]
+        usable = [s for s in self.kept if s.weight and not (self.replicated and s.overloaded)]
         best = min(usable, key=lambda s: s.load, default=None)
         if best is not None and not (
             best.active > best.weight and any(2 * s.active < s.weight for s in servers)

@@ -143,6 +143,15 @@ class History(RuleBasedStateMachine):
         self.model.remove(number)
         self.apply()
 
+    @rule(number=SERVERS)
+    def come_back(self, number: int) -> None:
+        """Removed and added again, with the connections that it had."""
+        present = self.model.server(number)
+        self.remove(number)
+        if present is not None:
+            self.model.put(number, present.weight, present.upper, present.lower)
+            self.apply()
+
     @precondition(lambda self: self.configured.network is None)
     @rule(times=st.sampled_from([1, 3, 45]))
     def pass_time(self, times: int) -> None:

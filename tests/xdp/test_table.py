@@ -66,6 +66,21 @@ def test_a_full_table_forwards_new_flows_consistently(director: Director) -> Non
     consistent(director)
 
 
+def test_a_full_table_is_said_once(director: Director) -> None:
+    director.serve(101, 102, 103)
+    assert director.poll() == []
+    said = []
+    for number in range(6 << 10):
+        director.send(tcp(SYN, **client(number)))
+        director.send(tcp(ACK, **client(number)))
+        if number % 256 == 0:
+            said += director.poll(0.001)
+    assert len(said) == 1
+    assert said[0].startswith("the table of connections is full: new ones are forwarded by a hash")
+    director.expire_all()
+    assert director.poll() == director.poll() == []
+
+
 def test_a_flood_evicts_no_established_connection(director: Director) -> None:
     director.serve(101, 102)
     known = {}

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from click.testing import CliRunner
 from frames import ACK, DNS, DROP, FIN, HTTP, PASS, SYN, VIP, Director, ip, server, tcp, udp
 from frames6 import HTTP6, VIP6, Director6, tcp6
 
+from trimaran.cli.main import trimaran
 from trimaran.dataplane.xdp.layout import Event
 from trimaran.dataplane.xdp.trace import Decision, Filter, Trace, network
 from trimaran.model.service import Protocol
@@ -156,3 +158,21 @@ def test_frames_that_are_none_of_it(director: Director, told: Tell) -> None:
     director.serve(101, key=DNS)
     fragment = tcp(0)[:14] + ip(b"x" * 16, 17, fragment=0x2001)
     assert told(fragment, tcp(SYN, target="192.168.1.77"), b"\0" * 60) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("--client 10.0.0.0/33", "--client: '10.0.0.0/33' does not appear to be an IPv4 or IPv6"),
+        ("--vip nowhere", "--vip: 'nowhere' does not appear to be an IPv4 or IPv6"),
+        ("--client 10.0.0.1 --vip ::1", "--client and --vip: one of IPv4 and one of IPv6"),
+        ("--port 70000", "'--port': 70000 is not in the range 0<=x<=65535"),
+        ("--protocol icmp", "'icmp' is not one of 'tcp', 'udp', 'sctp'"),
+        ("--rate 0", "'--rate': 0 is not in the range 1<=x<=100000"),
+        ("--seconds 0", "'--seconds': 0.0 is not in the range x>0"),
+    ],
+)
+def test_bad_words_are_refused_in_one_line(words: str, why: str) -> None:
+    done = CliRunner().invoke(trimaran, ["xdp", "trace", *words.split()])
+    assert done.exit_code == 2
+    assert why in done.output.splitlines()[-1]

@@ -13,6 +13,7 @@ from trimaran.dataplane.xdp import attach, layout, libbpf
 from trimaran.dataplane.xdp.addresses import address_in
 from trimaran.dataplane.xdp.attach import Attachment, Link
 from trimaran.dataplane.xdp.capacity import NO_FLOWS, Capacity
+from trimaran.dataplane.xdp.complaints import Complaints
 from trimaran.dataplane.xdp.layout import Event
 from trimaran.dataplane.xdp.limits import FEWEST_CONNECTIONS, MOST_CONNECTIONS
 from trimaran.dataplane.xdp.loader import Loaded, attached_programs, load
@@ -42,8 +43,7 @@ class XdpDataplane(XdpOperator):
         self._told = Told(loaded.tables)
         self._round = 0
         self._sweep()  # which also sets the clock that everything here reads
-        self._merged = self.events()[Event.MERGED]
-        self._merging = False
+        self._complaints = Complaints(self.events())
 
     @classmethod
     def open(  # type: ignore[override]
@@ -203,20 +203,10 @@ class XdpDataplane(XdpOperator):
         return [
             *self._refresh_interfaces(),
             *self._fall_back_if_needed(),
-            *self._complain_of_merging(),
-        ]
-
-    def _complain_of_merging(self) -> list[str]:
-        """Once for each time that it begins."""
-        before, self._merged = self._merged, self.events()[Event.MERGED]
-        if self._merged == before or self._merging:
-            self._merging = self._merged != before
-            return []
-        self._merging = True
-        names = ", ".join(n for n, a in self._attachments.items() if a.mode == attach.GENERIC)
-        return [
-            f"interface {names}: packets that GRO merged are dropped: in generic mode they cannot "
-            "leave by another interface or in a tunnel (ethtool -K DEV gro off)"
+            *self._complaints.about(
+                self.events(),
+                [n for n, a in self._attachments.items() if a.mode == attach.GENERIC],
+            ),
         ]
 
     def _sweep(self) -> int:
