@@ -28,7 +28,9 @@ from trimaran.lab.traffic import Traffic
 
 # A client that keeps one connection open and sends a request on it every 50 ms.
 LONG_LIVED = """
-import http.client, sys, time
+import http.client, signal, sys, time
+def stop(*_): global end; end = 0
+signal.signal(signal.SIGTERM, stop)
 connection = http.client.HTTPConnection("192.168.1.10", timeout=5)
 end = time.monotonic() + float(sys.argv[1])
 answers = 0
@@ -169,8 +171,8 @@ def test_with_every_process_killed_forwarding_goes_on_and_the_next_start_goes_on
     wait_for_state(lb1, "MASTER")
     wait_until("both servers are in service", lambda: len(set(curl(client, 2))) == 2, 10)
     connection = subprocess.Popen(
-        client.command([sys.executable, "-c", LONG_LIVED, "8"]), stdout=subprocess.PIPE
-    )
+        client.command([sys.executable, "-c", LONG_LIVED, "100"]), stdout=subprocess.PIPE
+    )  # for longer than a busy machine may need here
 
     def open_ones() -> list[str]:
         listing = lb1.output(["trimaran", "ipvsadm", "-Lnc"]).splitlines()
@@ -188,6 +190,7 @@ def test_with_every_process_killed_forwarding_goes_on_and_the_next_start_goes_on
     wait_for_state(lb1, "MASTER")
     assert "taken over with what it held" in lb1.log
     assert open_ones() == before
+    connection.terminate()
     output, _ = connection.communicate(timeout=40)
     assert connection.returncode == 0
     assert int(output) > 10

@@ -6,25 +6,13 @@ This is lb1, 192.168.1.101 (priority 100); lb2 is .102.
 from dataclasses import replace
 
 import pytest
-from vrrp_transcript import ROUTER, play
+from vrrp_transcript import BACKUP, LB1, MASTER, play
 
 from trimaran.model.duration import MILLISECOND, SECOND
 from trimaran.vrrp.actions import State
 
-LB1 = replace(ROUTER, priority=100)
 V3 = replace(LB1, version=3)
 
-MASTER = """
-0        up 192.168.1.101
-0        start
-         -> remove 192.168.1.10
-         -> INIT to BACKUP: started
-3.609375 timer
-         -> advertise 100 as 192.168.1.101
-         -> add 192.168.1.10
-         -> announce 192.168.1.10 x5
-         -> BACKUP to MASTER: no advertisement for 3.609 s
-"""
 LEAVING = (
     MASTER
     + """\
@@ -220,7 +208,7 @@ def test_a_failover_to_nobody_changes_nothing() -> None:
 
 @pytest.mark.parametrize("order", ["failover", "maintenance off"])
 def test_a_backup_has_nothing_to_hand_over(order: str) -> None:
-    machine = play(LB1, MASTER[: MASTER.index("3.6")] + f"1        {order}\n")
+    machine = play(LB1, BACKUP + f"1        {order}\n")
     assert machine.view().state is State.BACKUP
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from vrrp_transcript import ROUTER, play
+from vrrp_transcript import LB1, MASTER, play
 
 from trimaran.daemon.timerfd import Suspension
 from trimaran.model.duration import SECOND
@@ -13,19 +13,7 @@ from trimaran.vrrp.events import Reconfigured
 from trimaran.vrrp.machine import Machine
 from trimaran.vrrp.packet import Advertisement, Reason, Received
 
-LB1 = replace(ROUTER, priority=100)
 PASSIVE = replace(LB1, preempt=False)
-MASTER = """
-0        up 192.168.1.101
-0        start
-         -> remove 192.168.1.10
-         -> INIT to BACKUP: started
-3.609375 timer
-         -> advertise 100 as 192.168.1.101
-         -> add 192.168.1.10
-         -> announce 192.168.1.10 x5
-         -> BACKUP to MASTER: no advertisement for 3.609 s
-"""
 
 
 def test_whoever_took_over_from_a_stalled_master_is_left_alone_without_preemption() -> None:
@@ -117,7 +105,7 @@ def test_a_suspension_is_what_one_clock_has_slept_through() -> None:
 
 def test_an_owner_may_ignore_all_others() -> None:
     play(
-        replace(ROUTER, priority=255, manners=Manners(owner_alone=True)),
+        replace(LB1, priority=255, manners=Manners(owner_alone=True)),
         """
 0        up 192.168.1.101
 0        start

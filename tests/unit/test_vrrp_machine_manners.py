@@ -5,28 +5,10 @@ This is lb1, 192.168.1.101 (priority 100).
 
 from dataclasses import replace
 
-from vrrp_transcript import ROUTER, play
+from vrrp_transcript import BACKUP, LB1, MASTER, play
 
 from trimaran.model.duration import SECOND
 from trimaran.model.router import Announcements, Manners
-
-LB1 = replace(ROUTER, priority=100)
-BACKUP = """
-0        up 192.168.1.101
-0        start
-         -> remove 192.168.1.10
-         -> INIT to BACKUP: started
-"""
-MASTER = (
-    BACKUP
-    + """\
-3.609375 timer
-         -> advertise 100 as 192.168.1.101
-         -> add 192.168.1.10
-         -> announce 192.168.1.10 x5
-         -> BACKUP to MASTER: no advertisement for 3.609 s
-"""
-)
 
 
 def test_preempt_delay_leaves_a_lesser_master_alone_for_a_while() -> None:

@@ -30,6 +30,25 @@ from trimaran.vrrp.packet import Advertisement, Received
 VIP = VirtualAddress(IPv4Address("192.168.1.10"), 24, "eth1", "eth1:10")
 ROUTER = VirtualRouter(name="ip1", interface="eth1", vrid=1, addresses=(VIP,))
 
+LB1 = replace(ROUTER, priority=100)
+"""192.168.1.101. How it becomes backup, then master:"""
+BACKUP = """
+0        up 192.168.1.101
+0        start
+         -> remove 192.168.1.10
+         -> INIT to BACKUP: started
+"""
+MASTER = (
+    BACKUP
+    + """\
+3.609375 timer
+         -> advertise 100 as 192.168.1.101
+         -> add 192.168.1.10
+         -> announce 192.168.1.10 x5
+         -> BACKUP to MASTER: no advertisement for 3.609 s
+"""
+)
+
 
 def play(router: VirtualRouter, story: str, **others: VirtualRouter) -> Machine:
     """Run a story on a fresh machine; the transcript of what it does must equal the story."""

@@ -66,7 +66,7 @@ class _Lab(click.Group):
 @click.pass_context
 @_ends_well
 def lab(ctx: click.Context, vm: bool) -> None:
-    """Hosts in network namespaces: a client, two directors, two real servers.
+    """Directors, real servers and a client in namespaces.
 
     Nothing outside the lab's own namespaces is touched. With --vm they are in a machine of
     their own, whose kernel has IPVS. It sees the files of this one; what it writes is lost.
@@ -118,7 +118,7 @@ def down(prefix: str) -> None:
 @_prefix
 @_ends_well
 def status(prefix: str) -> None:
-    """Show the hosts: address, cable, service, and what each director says."""
+    """Show the hosts: address, cable, service, directors' states."""
     from trimaran.lab import lab
 
     found = lab.find(prefix)
@@ -209,9 +209,9 @@ def demo(
     directors: str,
     dataplane: Dataplane | None,
 ) -> None:
-    """The exercise on real packets, told and checked; the exit status is the verdict.
+    """The exercise on real packets, told and checked.
 
-    A demo that is named instead has its own options.
+    The exit status is the verdict. A demo that is named instead has its own options.
     """
     given = [
         name

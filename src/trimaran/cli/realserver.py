@@ -55,7 +55,9 @@ _persistent = click.option(
 
 @click.group()
 def realserver() -> None:
-    """On a real server: the VIP on lo, and no ARP for it; for tunnels, the device they end in.
+    """Prepare a real server for direct routing and tunnels.
+
+    The VIP is on lo, and no ARP is answered for it; for tunnels there is the device they end in.
 
     Exit status: 0 done (check: all is right), 1 not.
     """

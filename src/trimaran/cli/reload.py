@@ -16,9 +16,10 @@ _UNREACHABLE = 3
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The daemon's run directory.")
 def reload(as_json: bool, run_dir: Path | None) -> None:
-    """Have the daemon read its configuration again; print the verdict and what changed.
+    """Have the daemon read its configuration again.
 
-    A file with errors changes nothing. SIGHUP does the same, and says it in the log only.
+    The verdict and what changed are printed. A file with errors changes nothing. SIGHUP does the
+    same, and says it in the log only.
 
     Exit status: 0 in force (or nothing has changed), 1 in force with warnings, 2 refused; 3 no
     daemon answers.

@@ -58,7 +58,7 @@ def drain(server: str, service: str | None, wait: float | None, run_dir: Path | 
 @_service
 @_run_dir
 def disable(server: str, service: str | None, run_dir: Path | None) -> None:
-    """Out at once, as if its checks failed: connections that it has are cut off."""
+    """Out at once, as if its checks failed. Its connections are cut off."""
     _order(run_dir, "disable", server, service)
 
 
@@ -67,7 +67,7 @@ def disable(server: str, service: str | None, run_dir: Path | None) -> None:
 @_service
 @_run_dir
 def enable(server: str, service: str | None, run_dir: Path | None) -> None:
-    """As the configuration and the checks say; undoes the others, 'weight' too."""
+    """As the configuration and the checks say. Undoes the others, 'weight' too."""
     _order(run_dir, "enable", server, service)
 
 
@@ -77,7 +77,7 @@ def enable(server: str, service: str | None, run_dir: Path | None) -> None:
 @_service
 @_run_dir
 def weight(server: str, weight: int, service: str | None, run_dir: Path | None) -> None:
-    """This weight instead of the configured one, and of what checks say."""
+    """This weight, whatever the configuration and checks say."""
     _order(run_dir, "weight", server, service, weight)
 
 

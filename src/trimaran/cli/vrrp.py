@@ -24,11 +24,11 @@ def vrrp() -> None:
 @click.argument("name")
 @_run_dir
 def failover(name: str, run_dir: Path | None) -> None:
-    """Hand the addresses of the virtual router NAME over to another director.
+    """Hand a virtual router over to another director.
 
-    They are served here until that one has taken over, and stay with it as long as it lives,
-    though its priority be lower. If none takes over within a second they stay here, and the exit
-    status is 1.
+    The addresses of NAME are served here until that one has taken over, and stay with it as long
+    as it lives, though its priority be lower. If none takes over within a second they stay here,
+    and the exit status is 1.
     """
     click.echo(_order(run_dir, {"command": orders.FAILOVER, "name": name}))
 

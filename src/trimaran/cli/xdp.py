@@ -47,9 +47,10 @@ _run_dir = click.option(
 
 @click.group()
 def xdp() -> None:
-    """The XDP dataplane without a daemon: attach it, fill it with `trimaran ipvsadm`, look at it.
+    """The XDP dataplane without a daemon.
 
-    What belongs to it ends with its last interface: nothing is pinned anywhere.
+    Attach it, fill it with `trimaran ipvsadm`, look at it. What belongs to it ends with its last
+    interface: nothing is pinned anywhere.
     """
 
 
@@ -140,7 +141,9 @@ def detach(interfaces: tuple[str, ...], run_dir: Path | None) -> None:
 @click.argument("settings", metavar="[NAME=VALUE...]", nargs=-1)
 @_ends_well
 def set_behaviour(settings: tuple[str, ...]) -> None:
-    """Set what sysctl sets for the kernel's IPVS (net.ipv4.vs.NAME), and print all of it.
+    """Set what sysctl sets for IPVS, and print all of it.
+
+    The names are those of net.ipv4.vs.NAME.
 
     conn_reuse_mode (1): what a SYN on the ports of a connection that is over is; 0: a packet of
     that one, else a new connection; 2 or 3: in FIN_WAIT, too.
@@ -185,7 +188,7 @@ def _setting(text: str) -> tuple[str, int]:
 @_run_dir
 @_ends_well
 def status(as_json: bool, run_dir: Path | None) -> None:
-    """Show the program, where it is attached, its maps, and live connections by state."""
+    """Show the program: where it is, its maps, connections by state."""
     from trimaran.dataplane.xdp.inspection import inspect
     from trimaran.views import xdp_status
 
@@ -226,12 +229,13 @@ def trace(
     seconds: float | None,
     as_json: bool,
 ) -> None:
-    """Show what becomes of packets to virtual addresses, as it happens: samples of them.
+    """Show what becomes of packets, as it happens.
 
-    Each line says in the words of `trimaran explain` what the packet path did: new connection or
-    known, its state, the server, and the verdict. Shown are packets of TCP, UDP and SCTP from
-    clients, except later fragments. A packet that is looked at so takes a microsecond longer;
-    while no trace runs, nothing is spent. One trace runs at a time.
+    What is shown are samples of packets to virtual addresses. Each line says in the words of
+    `trimaran explain` what the packet path did: new connection or known, its state, the server,
+    and the verdict. Shown are packets of TCP, UDP and SCTP from clients, except later fragments.
+    A packet that is looked at so takes a microsecond longer; while no trace runs, nothing is
+    spent. One trace runs at a time.
     """
     from trimaran.dataplane.xdp.trace import Filter, running
     from trimaran.views.trace import decision_json, decision_text

@@ -252,13 +252,6 @@ def host_address(word: Word, address: Host) -> Host:
     return address
 
 
-def not_an_address(word: Word, advice: str) -> Rejected:
-    """Why a word is not an IPv4 address."""
-    if is_ipv6(word.text):
-        return Rejected(word, f"not supported: IPv6 ({word.text})")
-    return Rejected(word, f"'{word.text}' is not an IPv4 address", advice)
-
-
 def is_ipv6(text: str) -> bool:
     """Whether a text is an IPv6 address, with or without a prefix length."""
     try:

@@ -6,7 +6,6 @@ packet would have to wait for.
 
 import asyncio
 import logging
-import time
 from dataclasses import astuple
 from typing import Any
 
@@ -52,11 +51,12 @@ from trimaran.daemon.messages import (
 from trimaran.daemon.news import Told
 from trimaran.daemon.notifier import Notifier
 from trimaran.daemon.orders import Orders
-from trimaran.daemon.pace import SLOWNESS, seconds_to_wait
+from trimaran.daemon.pace import SLOWNESS
 from trimaran.daemon.reloading import Read, Reloaded, Reloads, Verdict
 from trimaran.daemon.requests import Requests
 from trimaran.daemon.rundir import RunDirectory
 from trimaran.daemon.scripts import run_alone
+from trimaran.daemon.settling import Settling
 from trimaran.daemon.signals import hold_signals, obey_signals
 from trimaran.daemon.speakers import Speakers
 from trimaran.daemon.status import Status
@@ -71,8 +71,6 @@ from trimaran.model.service import VirtualService
 
 log = logging.getLogger("steward")
 
-_PATIENCE_SECONDS = 5.0
-_SYNCHRONISING_SECONDS = 10.0
 _APPLYING_SECONDS = 60.0
 _LAST_SCRIPTS_SECONDS = 5.0
 
@@ -105,9 +103,7 @@ class Steward:
         self._plane_status = PlaneStatus(dataplane.kind, {})
         self._stopping = asyncio.Event()
         self._exit_status = 0
-        self._settled = False
-        self._synchronised = False
-        self._stands_at = 0.0
+        self._settling = Settling(self._serve, self._follow_synchronisation)
         xdp = (XDP_PLANE, *map(str, astuple(capacity)))
         ipvs = (IPVS_PLANE, str(run_directory.services_made), foreign_changes.value)
         self._children = Children(
@@ -168,11 +164,7 @@ class Steward:
             self._acceptance.configure(self._config)
             await run_alone("startup_script", self._config.startup, self._config.scripts)
             self._children.start()
-            loop.call_later(_PATIENCE_SECONDS, self._settle)
-            if (delay := seconds_to_wait(self._config)) > 0:
-                log.info("taking no part in elections for %.1f s, as configured", delay)
-                self._stands_at = time.monotonic() + delay
-                loop.call_later(delay, self._configure_speaker)
+            self._settling.begin(self._config, self._configure_speaker)
             watchdog = spawn(self._feed_watchdog(), "watchdog")
             await self._stopping.wait()
             systemd.notify("STOPPING=1")
@@ -248,7 +240,7 @@ class Steward:
             case TrackerReadings(readings):
                 self._speaker.send(self._knowledge.learn_readings(readings))
             case Synchronised():
-                self._go_on()
+                self._settling.synchronise()
             case PlaneStatus():
                 changed = message.unserved != self._plane_status.unserved
                 self._plane_status = message
@@ -276,33 +268,19 @@ class Steward:
         self._configure_plane()
 
     def _settle_if_complete(self) -> None:
-        if not self._settled and self._knowledge.is_complete():
-            self._settle()
+        if not self._settling.settled and self._knowledge.is_complete():
+            self._settling.settle()
 
-    def _settle(self) -> None:
-        """Start to serve, and to stand for election: every real server has been checked once.
+    def _serve(self) -> None:
+        self._configure_plane()
+        self._configure_speaker()
 
-        Before, a director that took over would refuse clients, and one that found connections
-        of an earlier life would drop them. A check that hangs holds this up for a moment only.
-        """
-        if not self._settled:
-            self._settled = True
-            self._configure_plane()
+    def _follow_synchronisation(self) -> None:
+        if self._config.synchronisation is not None:
             self._configure_speaker()
-            asyncio.get_running_loop().call_later(_SYNCHRONISING_SECONDS, self._go_on)
-
-    def _go_on(self) -> None:
-        """Stand for election, with what other directors told of their connections."""
-        if not self._synchronised:
-            self._synchronised = True
-            if self._config.synchronisation is not None:
-                self._configure_speaker()
 
     def _configure_speaker(self) -> None:
-        if time.monotonic() < self._stands_at:
-            return
-        heard = self._synchronised or self._config.synchronisation is None
-        if self._settled and self._plane.ready and heard:
+        if self._plane.ready and self._settling.stands(self._config):
             resumed = self._speakers.resumable(self._config)
             self._tell_of_unserved()
             self._speaker.send(self._knowledge.readings())
@@ -337,7 +315,7 @@ class Steward:
         self._configure_speaker()
 
     def _configure_plane(self) -> None:
-        if not self._settled:
+        if not self._settling.settled:
             return
         said = self._administration
         services, told = self._knowledge.conclude(said.orders, said.leaving)
@@ -376,7 +354,9 @@ class Steward:
         self._configure_checker()
         self._configure_bfd()
         await self._macs.holding(self._held.addresses)
-        left_out = await self._applying.wait(_APPLYING_SECONDS * SLOWNESS) if self._settled else ()
+        left_out: tuple[str, ...] = ()
+        if self._settling.settled:
+            left_out = await self._applying.wait(_APPLYING_SECONDS * SLOWNESS)
         changed = tuple(difference.changes(before, config))
         return Reloaded(Verdict.IN_FORCE, changes=changed, left_out=left_out)
 

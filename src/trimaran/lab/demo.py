@@ -66,7 +66,7 @@ class _Demo:
         self._lab = lab
         self._story = story
         self._client, self._lb1, self._lb2 = map(lab.host, ("client", "lb1", "lb2"))
-        self._web1, self._web2 = lab.host("web1"), lab.host("web2")
+        self._web1 = lab.host("web1")
         self._vip = self._lb1.config.virtual_services[0].key.address
 
     def tell(self) -> None:

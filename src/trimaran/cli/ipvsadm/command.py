@@ -13,5 +13,5 @@ from trimaran.cli.ipvsadm.main import main
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def ipvsadm(arguments: tuple[str, ...]) -> None:
-    """All of ipvsadm, on XDP or IPVS: --dataplane xdp|ipvs|auto (`trimaran ipvsadm -h`)."""
+    """All of ipvsadm, on XDP or the kernel's IPVS: see -h."""
     sys.exit(main(arguments))
