@@ -8,6 +8,7 @@ import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import msgspec
 import pytest
 from watching import (
     VIP,
@@ -24,6 +25,7 @@ from watching import (
 from trimaran.daemon import rundir
 from trimaran.lab.host import LabHost, wait_until
 from trimaran.lab.lab import Lab
+from trimaran.lab.long_lived import Roll
 from trimaran.lab.traffic import Traffic
 
 # A client that keeps one connection open and sends a request on it every 50 ms.
@@ -166,34 +168,42 @@ def test_with_every_process_killed_forwarding_goes_on_and_the_next_start_goes_on
     bare_lab: Lab,
 ) -> None:
     lb1, client = bare_lab.host("lb1"), bare_lab.host("client")
+    reconfigure(lb1, ("virtual_router_id 1", "virtual_router_id 1\n  version 3\n  advert_int 0.2"))
     for name in ("web1", "web2", "lb1"):
         bare_lab.host(name).start_service()
     wait_for_state(lb1, "MASTER")
     wait_until("both servers are in service", lambda: len(set(curl(client, 2))) == 2, 10)
-    connection = subprocess.Popen(
-        client.command([sys.executable, "-c", LONG_LIVED, "100"]), stdout=subprocess.PIPE
-    )  # for longer than a busy machine may need here
+    command = [sys.executable, "-m", "trimaran.lab.long_lived", VIP, "6", "0", ""]
+    talk = client.start(command, Path("long-lived.log"))
+
+    def rolls() -> list[Roll]:
+        lines = (client.directory / "long-lived.log").read_text().splitlines()
+        return [msgspec.json.decode(line, type=Roll) for line in lines]
 
     def open_ones() -> list[str]:
         listing = lb1.output(["trimaran", "ipvsadm", "-Lnc"]).splitlines()
-        return [line.split()[-1] for line in listing if "ESTABLISHED" in line]
+        return sorted(line.split(maxsplit=2)[2] for line in listing if "ESTABLISHED" in line)
 
-    wait_until("the connection is open", lambda: len(open_ones()) == 1, 5)
+    wait_until("all are open", rolls, 20)
+    wait_until("lb1 has them", lambda: len(open_ones()) == 6, 20)
     before = open_ones()
     lb1.send("", signal.SIGSTOP)  # none sees another one die, and cleans up
     lb1.send("", signal.SIGKILL)
-    wait_until("all are gone", lambda: not (lb1.pids() or lb1.service), 5)
-    assert set(curl(client, 4)) == {"RealServer 1", "RealServer 2"}, "with nobody there"
+    wait_until("all are gone", lambda: not (lb1.pids() or lb1.service), 10)
+    talk.send_signal(signal.SIGUSR1)
+    wait_until("all were asked", lambda: len(rolls()) == 2, 40)
+    assert set(curl(client, 4)) == {"RealServer 1", "RealServer 2"}, "new ones, with nobody there"
     assert open_ones() == before
 
     lb1.start_service()
     wait_for_state(lb1, "MASTER")
     assert "taken over with what it held" in lb1.log
     assert open_ones() == before
-    connection.terminate()
-    output, _ = connection.communicate(timeout=40)
-    assert connection.returncode == 0
-    assert int(output) > 10
+    talk.send_signal(signal.SIGUSR1)
+    wait_until("all were asked again", lambda: len(rolls()) == 3, 40)
+    talk.send_signal(signal.SIGTERM)
+    talk.wait(20)
+    assert [(roll.opened, roll.lost) for roll in rolls()] == [(6, 0)] * 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
