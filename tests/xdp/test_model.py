@@ -19,7 +19,7 @@ from frames import (
     server_mac,
     tcp,
 )
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -52,8 +52,10 @@ WEIGHTS = st.sampled_from([1, 0, 2, 3, 4, 6, 9, 100])
 CLIENTS = st.tuples(st.integers(0, 5), st.integers(5000, 5009))
 AGE = 22.0
 """Seconds of which no small number is within some seconds of any timeout."""
-PATIENCE = 4.0
-"""Seconds that a history may take and still have its time pass."""
+PATIENCE = 6.0
+"""Seconds that a history may take: less than anything in it may be wrong about the time."""
+
+FEW = 6
 
 
 class History(RuleBasedStateMachine):
@@ -110,6 +112,7 @@ class History(RuleBasedStateMachine):
     def send(self, client: Client, event: str) -> None:
         frame = tcp(FLAGS[event], source=f"10.7.0.{client[0]}", port=client[1])
         verdict, out = self.director.send(frame)
+        self.is_in_time()
         seen = 100 + out[5] if verdict == TX and out[:5] == server_mac(100)[:5] else 0
         wanted = self.model.packet(client, event, seen)
         assert (None if verdict == PASS else seen) == wanted
@@ -155,10 +158,9 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.configured.network is None)
     @rule(times=st.sampled_from([1, 3, 45]))
     def pass_time(self, times: int) -> None:
-        if time.monotonic() - self.began < PATIENCE:
-            self.model.pass_time(times * AGE)
-            self.director.age(times * AGE)
-            self.director.poll()
+        self.model.pass_time(times * AGE)
+        self.director.age(times * AGE)
+        self.director.poll()
 
     @precondition(lambda self: self.configured.network is not None)
     @rule()
@@ -190,10 +192,15 @@ class History(RuleBasedStateMachine):
         )
         self.director.plane.apply([Service(HTTP, settings, destinations)])
 
+    def is_in_time(self) -> None:
+        """Else what was seen says nothing: on a machine that stood still entries expire."""
+        assume(time.monotonic() - self.began < PATIENCE)
+
     # All that can be listed
 
     @invariant()
     def servers_are_counted_alike(self) -> None:
+        self.is_in_time()
         shown = {
             int(d.destination.key.address) & 0xFF: (
                 *(d.active_connections, d.inactive_connections, d.persistent_connections),
@@ -212,6 +219,7 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def connections_are_alike(self) -> None:
+        self.is_in_time()
         flows = {
             (int(f.client) & 0xFF, f.client_port): (int(f.destination.address) & 0xFF, f.state)
             for f in self.director.flows()
@@ -224,7 +232,7 @@ class History(RuleBasedStateMachine):
 
 @pytest.mark.timeout(1200)  # to have what fails made shorter takes a while, too
 @pytest.mark.parametrize(
-    "examples", [6, pytest.param(200, marks=pytest.mark.long)], ids=["few", "many"]
+    "examples", [FEW, pytest.param(200, marks=pytest.mark.long)], ids=["few", "many"]
 )
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_it_does_what_the_model_does(
@@ -236,6 +244,9 @@ def test_it_does_what_the_model_does(
     run_state_machine_as_test(
         of_scheduler,
         settings=settings(
-            max_examples=examples, stateful_step_count=40, suppress_health_check=list(HealthCheck)
+            max_examples=examples,
+            derandomize=examples == FEW,  # there a change is judged, not luck
+            stateful_step_count=40,
+            suppress_health_check=list(HealthCheck),
         ),
     )
