@@ -163,18 +163,23 @@ static __always_inline struct flow *find_flow(struct neighbourhood *n, const str
 	return f ? f : find_in(n->bucket[SECOND], k, now, control);
 }
 
-/* As find_flow(), but what is nearby is found with less ado. */
-static __always_inline struct flow *look_up(const struct key *k, __u32 now, __u64 *control)
+/* find_flow() in two steps, for whoever has less to do if the flow is nearby. */
+static __always_inline struct flow *find_nearby(const struct key *k, __u64 hash, __u32 now,
+						__u64 *control)
 {
-	__u64 hash = hash_of(k);
-	struct neighbourhood n = {.bucket = {near_bucket(hash, k->version)}};
+	void *near = near_bucket(hash, k->version);
+
+	return near ? find_in(near, k, now, control) : 0;
+}
+
+static __always_inline struct flow *find_far_away(const struct key *k, __u64 hash, __u32 now,
+						  __u64 *control)
+{
+	struct neighbourhood n;
 	struct flow *f;
 
-	if (!n.bucket[NEAR])
+	if (!find_far(hash, k->version, &n))
 		return 0;
-	f = find_in(n.bucket[NEAR], k, now, control);
-	if (f || !find_far(hash, k->version, &n))
-		return f;
 	f = find_in(n.bucket[FIRST], k, now, control);
 	return f ? f : find_in(n.bucket[SECOND], k, now, control);
 }

@@ -20,7 +20,7 @@
 #define HELD_BUCKETS (1 << HELD_BITS)
 #define HELD_SLOTS 16		/* one cache line */
 #define HELD6_SLOTS 16		/* two of them */
-#define FILTER_WORDS 2048	/* of 32 bits, one bit for an address's hash */
+#define FILTER_WORDS 2048	/* of 32 bits, one bit for a hash */
 #define INTERFACES 1024		/* by ifindex modulo this */
 #define TICKS_PER_SECOND 16	/* unit of expiry stamps */
 #define WAYS 4096		/* to clients, by hash, on each CPU */
@@ -371,6 +371,7 @@ struct live {
 	__u8 transition[4 * STATES * 32];	/* direction << 10 | state << 5 | flags */
 	struct hop unresolved_hop;
 	__u32 server_filter[FILTER_WORDS];	/* by hash: may be a masqueraded server's address */
+	__u32 service_filter[FILTER_WORDS];	/* may be of a service that there is, or was */
 	__u32 held[HELD_BUCKETS][HELD_SLOTS];	/* addresses this director holds, 0 ends a row */
 	__u64 held6[HELD_BUCKETS][HELD6_SLOTS];	/* IPv6: what number_of() makes of them */
 	struct interface interfaces[INTERFACES];

@@ -20,16 +20,35 @@ static __always_inline __u64 reluctance(__u64 control, __u32 now)
 	return rank ? (__u64)rank << 32 | ((__u32)control - now) : ~0ull;
 }
 
-#define OCCUPIED 16	/* beyond any slot; and the slot that is */
-#define NO_ROOM (2 * OCCUPIED)
+static __always_inline int is_free(__u64 control, __u32 now)
+{
+	return !control || (phase_of(control) == PHASE_LIVE && has_expired(control, now));
+}
 
+#define NO_ROOM (BUCKETS_OF_A_FLOW * SLOTS)	/* beyond any slot of a neighbourhood */
+
+/* What of a bucket may be taken. */
 struct room {
-	__u64 reluctance;
+	__u64 reluctance;	/* least_reluctant(): of the slot */
 	__u32 slot;
-	__u32 free;		/* slots of the bucket */
+	__u32 free;		/* find_free(): slots */
 };
 
-static __always_inline struct room find_room_in(void *bucket, __u64 version, __u32 now)
+static __always_inline struct room find_free(void *bucket, __u64 version, __u32 now)
+{
+	struct room room = {};
+
+#pragma unroll
+	for (int i = SLOTS - 1; i >= 0; i--) {
+		if (!is_free(load(flow_at(bucket, i, version)->control), now))
+			continue;
+		room.free++;
+		room.slot = i;
+	}
+	return room;
+}
+
+static __always_inline struct room least_reluctant(void *bucket, __u64 version, __u32 now)
 {
 	struct room room = {.reluctance = ~0ull};
 
@@ -37,7 +56,6 @@ static __always_inline struct room find_room_in(void *bucket, __u64 version, __u
 	for (int i = 0; i < SLOTS; i++) {
 		__u64 r = reluctance(load(flow_at(bucket, i, version)->control), now);
 
-		room.free += !r;
 		if (r < room.reluctance) {
 			room.reluctance = r;
 			room.slot = i;
@@ -46,71 +64,63 @@ static __always_inline struct room find_room_in(void *bucket, __u64 version, __u
 	return room;
 }
 
-/* Which of the buckets' slots a new flow would take, plus OCCUPIED if another flow must be given up
- * for it, or NO_ROOM when all have flows that must not be. There need not be a second bucket. The first two flows go to their first
- * bucket at once, for look-ups then end there; after that the emptier one is taken. At capacity
- * (half of all slots) 3 flows in 100,000 so find no room, and one in five is found in its second
- * bucket only. */
-static __always_inline __u32 find_room_of(void *first, void *second, __u64 version, __u32 now)
+/* Whom of a full neighbourhood a new flow displaces: somebody near last. */
+static __always_inline __u32 displace(void *near, void *first, void *second, __u64 version,
+				      __u32 now)
+{
+	struct room one = least_reluctant(first, version, now);
+	struct room two = least_reluctant(second, version, now);
+
+	if (two.reluctance < one.reluctance)
+		return SECOND * SLOTS + two.slot;
+	if (~one.reluctance)
+		return FIRST * SLOTS + one.slot;
+	one = least_reluctant(near, version, now);
+	return ~one.reluctance ? one.slot : NO_ROOM;
+}
+
+/* The slot of the neighbourhood that a new flow would take, or NO_ROOM when all have flows that
+ * must not be given up for it. A free one nearby, if there is one. The first two flows beyond go to
+ * their first bucket at once, for look-ups then end there; after that the emptier one is taken. At
+ * capacity (half of all slots) 3 flows in 100,000 so find no room, and one in five is found in its
+ * second bucket only. */
+static __always_inline __u32 find_room_of(void *near, void *first, void *second, __u64 version,
+					  __u32 now)
 {
 	struct room one, two;
 
-	if (!first)
+	if (!near || !first || !second)
 		return NO_ROOM;
-	one = find_room_in(first, version, now);
-	if (one.free >= (second ? SLOTS - 1 : 1))
-		return one.slot;
-	if (second) {
-		two = find_room_in(second, version, now);
-		if (two.free > one.free || (!one.free && two.reluctance < one.reluctance))
-			return SLOTS + two.slot + (two.free ? 0 : OCCUPIED);
-	}
+	one = find_free(near, version, now);
 	if (one.free)
 		return one.slot;
-	return ~one.reluctance ? one.slot + OCCUPIED : NO_ROOM;
+	one = find_free(first, version, now);
+	if (one.free >= SLOTS - 1)
+		return FIRST * SLOTS + one.slot;
+	two = find_free(second, version, now);
+	if (two.free > one.free)
+		return SECOND * SLOTS + two.slot;
+	return one.free ? FIRST * SLOTS + one.slot : displace(near, first, second, version, now);
 }
 
 /* Not static, so that the verifier's many ways through it are walked once. */
-__noinline __u32 find_room4(struct bucket *first, struct bucket *second, __u32 now)
+__noinline __u32 find_room4(struct bucket *near, struct bucket *first, struct bucket *second,
+			    __u32 now)
 {
-	return find_room_of(first, second, IPV4, now);
+	return find_room_of(near, first, second, IPV4, now);
 }
 
-__noinline __u32 find_room6(struct bucket6 *first, struct bucket6 *second, __u32 now)
+__noinline __u32 find_room6(struct bucket6 *near, struct bucket6 *first, struct bucket6 *second,
+			    __u32 now)
 {
-	return find_room_of(first, second, IPV6, now);
+	return find_room_of(near, first, second, IPV6, now);
 }
 
-static __always_inline __u32 find_room_in_both(void *first, void *second, __u64 version, __u32 now)
-{
-	return version == IPV6 ? find_room6(first, second, now) : find_room4(first, second, now);
-}
-
-/* One that has never been used, or that the sweep has cleared; SLOTS: none. */
-static __always_inline __u32 find_clear_slot(void *bucket, __u64 version)
-{
-#pragma unroll
-	for (int i = 0; i < SLOTS; i++)
-		if (!load(flow_at(bucket, i, version)->control))
-			return i;
-	return SLOTS;
-}
-
-/* The slot of the neighbourhood that a new flow would take, or NO_ROOM: a near one if it is free, and
- * if it is not, before there is no room at all. */
 static __always_inline __u32 find_room(const struct neighbourhood *n, __u64 version, __u32 now)
 {
-	__u32 near = find_clear_slot(n->bucket[NEAR], version), far;
-
-	if (near < SLOTS)
-		return near;
-	near = find_room_in_both(n->bucket[NEAR], 0, version, now);
-	if (near < OCCUPIED)
-		return near;
-	far = find_room_in_both(n->bucket[FIRST], n->bucket[SECOND], version, now);
-	if (far < NO_ROOM)
-		return FIRST * SLOTS + far % OCCUPIED;
-	return near < NO_ROOM ? near % OCCUPIED : NO_ROOM;
+	return version == IPV6
+		       ? find_room6(n->bucket[NEAR], n->bucket[FIRST], n->bucket[SECOND], now)
+		       : find_room4(n->bucket[NEAR], n->bucket[FIRST], n->bucket[SECOND], now);
 }
 
 /* The slot that find_room() said. */
@@ -168,12 +178,12 @@ static __always_inline int settle(struct neighbourhood *n, struct flow *mine, __
 		struct flow *f = flow_at(n->bucket[k / SLOTS], k % SLOTS, wanted->version);
 		__u64 c;
 
+		if (!has_key(f, wanted))
+			continue;
 		if (is_same(f, mine)) {
 			passed = 1;
 			continue;
 		}
-		if (!has_key(f, wanted))
-			continue;
 		c = load(f->control);
 		if (!is_current(c, now) || !has_addresses(f, wanted))
 			continue;

@@ -5,7 +5,7 @@
 #include "locality.h"
 
 /* One after another from `next` on, all the way round: rr, and the first step of a hash. */
-static long walk_step(__u32 i, struct choice *c)
+static __always_inline int take_next(struct choice *c)
 {
 	__u32 place = c->next < length_of(c) ? c->next : 0;
 	struct member *m = member_at(c, place);
@@ -16,6 +16,8 @@ static long walk_step(__u32 i, struct choice *c)
 	take(c, m, place);
 	return 1;
 }
+
+static long walk_step(__u32 i, struct choice *c) { return take_next(c); }
 
 static __always_inline void walk(struct choice *c, __u32 start)
 {
@@ -31,7 +33,7 @@ static __always_inline int round_robin(struct service *s, struct choice *c)
 }
 
 /* The first from `next` on that weighs `level` or more. */
-static long wrr_step(__u32 i, struct choice *c)
+static __always_inline int take_heavy(struct choice *c)
 {
 	__u32 place = c->next++;
 	struct member *m = member_at(c, place);
@@ -41,6 +43,8 @@ static long wrr_step(__u32 i, struct choice *c)
 	take(c, m, place);
 	return 1;
 }
+
+static long wrr_step(__u32 i, struct choice *c) { return take_heavy(c); }
 
 /* The greatest weight of all, and of those selectable. */
 static long wrr_survey(__u32 i, struct choice *c)
@@ -124,11 +128,17 @@ static long fallback_step(__u32 i, struct choice *c)
 	return take_slot(c, slot);
 }
 
+static __always_inline __u32 first_slot(const struct choice *c)
+{
+	return c->scheduler == SCHEDULER_MH ? maglev_hash(c->hash_input, 0) % MAGLEV_SLOTS
+					    : bucket(c->hash_input);
+}
+
 /* sh, dh and mh (2.10, 2.11, 2.14). */
 static __always_inline void by_table(struct choice *c)
 {
 	int maglev = c->scheduler == SCHEDULER_MH;
-	__u32 slot = maglev ? maglev_hash(c->hash_input, 0) % MAGLEV_SLOTS : bucket(c->hash_input);
+	__u32 slot = first_slot(c);
 
 	if (take_slot(c, slot) || !(c->flags & SERVICE_FALLBACK) ||
 	    c->scheduler == SCHEDULER_DH)
@@ -194,9 +204,40 @@ static __always_inline void two_choices(struct choice *c)
 		c->chosen = first;
 }
 
+static __always_inline __u32 hash_input_of(const struct service *s, __u64 addresses,
+					   __u64 transport)
+{
+	if (s->scheduler == SCHEDULER_DH)
+		return bpf_ntohl(addresses >> 32);
+	return bpf_ntohl(addresses) + (s->flags & SERVICE_HASH_PORT ? bpf_ntohs(transport) : 0);
+}
+
+/* The server that most of these schedulers' choices end with, the first that is looked at: without
+ * a loop, which takes longer to begin than it has to do. False if the choice must be made whole. */
+static __always_inline int choose_at_once(struct service *s, struct choice *c)
+{
+	__u64 turn = turn_of(c);
+
+	if (!length_of(c))
+		return 0;
+	c->next = cursor_of(turn);
+	switch (c->scheduler) {
+	case SCHEDULER_RR:
+		return take_next(c) && remember(s, c, c->place + 1, 0);
+	case SCHEDULER_WRR:
+		c->level = turn;
+		return c->level && c->next < length_of(c) && take_heavy(c) &&
+		       remember(s, c, c->place + 1, c->level);
+	case SCHEDULER_SH:
+	case SCHEDULER_MH:
+	case SCHEDULER_DH:
+		return take_slot(c, first_slot(c));
+	}
+	return 0;
+}
+
 /* One attempt; false when another CPU chose meanwhile. */
-static __always_inline int choose_once(struct service *s, struct choice *c, __u64 addresses,
-				       __u64 transport, __u32 now)
+static __always_inline int choose_once(struct service *s, struct choice *c, __u32 now)
 {
 	switch (c->scheduler) {
 	case SCHEDULER_RR:
@@ -205,13 +246,7 @@ static __always_inline int choose_once(struct service *s, struct choice *c, __u6
 		return weighted_round_robin(s, c);
 	case SCHEDULER_SH:
 	case SCHEDULER_MH:
-		c->hash_input = bpf_ntohl(addresses);
-		if (c->flags & SERVICE_HASH_PORT)
-			c->hash_input += bpf_ntohs(transport);
-		by_table(c);
-		return 1;
 	case SCHEDULER_DH:
-		c->hash_input = bpf_ntohl(addresses >> 32);
 		by_table(c);
 		return 1;
 	case SCHEDULER_LBLC:
@@ -235,16 +270,22 @@ static __always_inline int choose_once(struct service *s, struct choice *c, __u6
 __noinline int choose(__u32 service, __u64 addresses, __u64 transport, __u32 now)
 {
 	__u32 index = service & ~IN_THOUGHT;
+	__u8 in_thought = service & IN_THOUGHT ? CHOICE_IN_THOUGHT : 0;
 	struct service *s = bpf_map_lookup_elem(&services, &index);
-	struct choice c;
+	struct choice first, c;
 
 	if (!s)
 		return NOBODY;
+	begin_choice(&first, s, 0);
+	first.flags |= in_thought;
+	first.hash_input = hash_input_of(s, addresses, transport);
+	if (choose_at_once(s, &first))
+		return first.chosen;
 	for (int i = 0; i < ATTEMPTS; i++) {
-		begin_choice(&c, s);
-		if (service & IN_THOUGHT)
-			c.flags |= CHOICE_IN_THOUGHT;
-		if (choose_once(s, &c, addresses, transport, now))
+		begin_choice(&c, s, unknown_zero(s));
+		c.flags |= in_thought;
+		c.hash_input = first.hash_input;
+		if (choose_once(s, &c, now))
 			break;
 	}
 	return c.found ? (int)c.chosen : c.unresolved ? UNRESOLVED : NOBODY;
@@ -270,7 +311,7 @@ __noinline int choose_by_hash(__u32 service, __u32 hash)
 
 	if (!s)
 		return NOBODY;
-	begin_choice(&c, s);
+	begin_choice(&c, s, unknown_zero(s));
 	walk(&c, (__u64)hash * length_of(&c) >> 32);
 	return c.found ? (int)c.chosen : NOBODY;
 }

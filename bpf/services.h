@@ -37,6 +37,17 @@ static __always_inline __u32 find_service(const struct packet *p)
 	return id ? *id : NO_SERVICE;
 }
 
+/* Can there be a service or a connection of the packet's address, port and protocol? What has no
+ * service and never had one since the tables were made has no connection either, and the far buckets
+ * need not be asked. So bits stay: a removed service leaves connections behind. */
+static __always_inline int may_be_served(const struct packet *p)
+{
+	__u32 address = p->version == IPV6 ? number_of(p->virtual_address) : p->addresses >> 32;
+	__u32 bit = (address ^ (__u32)(p->transport >> 16)) * 0x9E3779B1u >> 16;
+
+	return live.service_filter[bit >> 5] >> (bit & 31) & 1;
+}
+
 static __always_inline struct destination *find_destination(__u32 id)
 {
 	return bpf_map_lookup_elem(&destinations, &id);
@@ -104,10 +115,9 @@ static __always_inline struct member *member_at(const struct choice *c, __u32 pl
  * nothing may be known at the start. */
 static __always_inline __u32 unknown_zero(const struct service *s) { return load(s->zero); }
 
-static __always_inline void begin_choice(struct choice *c, struct service *s)
+/* `zero`: as unknown_zero() says, if there will be a bpf_loop(). */
+static __always_inline void begin_choice(struct choice *c, struct service *s, __u32 zero)
 {
-	__u32 zero = unknown_zero(s);
-
 	*c = (struct choice){
 		.list = load(s->list),
 		.turn = load(s->turn),

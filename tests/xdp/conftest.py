@@ -44,6 +44,7 @@ def empty(loaded: Loaded) -> XdpDataplane:
     for name in ("flows", "flows6", "destinations", "counters", "loads", "templates", "ledger"):
         getattr(tables, name)[...] = 0
     tables.events["count"] = 0
+    tables.live["service_filter"] = 0  # as in tables made anew: there are no connections
     maps = tables.descriptors()
     full = np.array((0, 1 << 31), dtype=ICMP_BUDGET)  # the program knows how much that is
     for cpu in range(libbpf.map_info(maps[BUDGETS]).max_entries):

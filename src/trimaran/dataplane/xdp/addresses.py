@@ -41,6 +41,13 @@ def native(address: IPAddress) -> int:
     return int.from_bytes(fold(address).to_bytes(4, "big"), "little")
 
 
+def service_bit(number: int, port: int, protocol: int) -> int:
+    """Which bit of the filter a service has (bpf/services.h). `number`: of the virtual address,
+    `native` or `number_after` the seed."""
+    transport = protocol << 16 | int.from_bytes(port.to_bytes(2, "big"), "little")
+    return ((number ^ transport) & 0xFFFFFFFF) * 0x9E3779B1 >> 16 & 0xFFFF
+
+
 def number_after(number: int, address: IPv6Address) -> int:
     """The program's number for an address, after another number; first of all, the secret seed."""
     first, second = (int.from_bytes(address.packed[i : i + 8], "little") for i in (0, 8))

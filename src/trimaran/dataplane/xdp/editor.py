@@ -6,6 +6,7 @@ left out; everything else is applied.
 
 import errno
 from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv6Address
 from itertools import groupby
 from operator import attrgetter
 
@@ -29,7 +30,14 @@ from trimaran.dataplane.steps import (
     Step,
 )
 from trimaran.dataplane.xdp import libbpf
-from trimaran.dataplane.xdp.addresses import KEY_SIZES, index_key, stored
+from trimaran.dataplane.xdp.addresses import (
+    KEY_SIZES,
+    index_key,
+    native,
+    number_after,
+    service_bit,
+    stored,
+)
 from trimaran.dataplane.xdp.admission import admit
 from trimaran.dataplane.xdp.layout import DestinationFlag
 from trimaran.dataplane.xdp.limits import SCHEDULERS, unsupported
@@ -81,8 +89,23 @@ class Editor:
         live["services"] = len(services)
 
     def _put_into_index(self, key: ServiceKey, service: int) -> None:
+        self._put_into_filter(key)
         index = self._tables.service_ids[key.address.version]
         libbpf.update(index, _index_key(key), service.to_bytes(4, "little"))
+
+    def _put_into_filter(self, key: ServiceKey) -> None:
+        """For good: connections outlive their service. One of all ports fills it."""
+        live = self._tables.live
+        if not key.port:
+            live["service_filter"][:] = ~np.uint32(0)
+            return
+        number = (
+            number_after(int(live["hash_seed"]), key.address)
+            if isinstance(key.address, IPv6Address)
+            else native(key.address)
+        )
+        bit = service_bit(number, key.port, key.protocol.number)
+        live["service_filter"][bit >> 5] |= np.uint32(1 << (bit & 31))
 
     def _count_service(self, service: int, change: int) -> None:
         """One more or less (1, -1), and of the kinds that cost a packet a second look."""

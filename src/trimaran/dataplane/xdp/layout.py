@@ -275,6 +275,7 @@ LIVE: Final = np.dtype(
         ("transition", "u1", (4, STATES, 32)),
         ("unresolved_hop", HOP),
         ("server_filter", "<u4", (FILTER_WORDS,)),
+        ("service_filter", "<u4", (FILTER_WORDS,)),
         # Little-endian readings of the addresses' bytes, so that each is written by one store.
         ("held", "<u4", (HELD_BUCKETS, HELD_SLOTS)),
         # Of IPv6 what `addresses.number_after` makes of the seed and them.
