@@ -11,6 +11,7 @@ from trimaran.dataplane import estimator, states
 from trimaran.dataplane.base import (
     Behaviour,
     Connection,
+    Counters,
     DataplaneError,
     DestinationView,
     ServiceView,
@@ -96,6 +97,11 @@ class XdpView:
                 )
             )
         return views
+
+    def totals(self) -> tuple[Counters, Counters]:
+        """What was counted in all, and its rates."""
+        rates = estimator.shown(self.tables.ledger["average"][-1])
+        return as_counters(counted(self.tables)[-1]), as_counters(rates)
 
     def connections(self) -> Iterator[Connection]:
         """The entries that live, in the order of the table (that is, in none)."""
