@@ -24,6 +24,7 @@ def maglev(bare_lab: Lab) -> Iterator[Lab]:
         reconfigure(director, ("lvs_sched rr", "lvs_sched mh\n  mh-port"))
     bare_lab.start_services()
     wait_for_state(bare_lab.host("lb1"), "MASTER")
+    wait_for_state(bare_lab.host("lb2"), "BACKUP")
     yield bare_lab
     for director in bare_lab.directors:
         print(f"--- {director.name}:\n{director.log}")
